@@ -1,0 +1,60 @@
+/** Scopes of work that end together. */
+
+/**
+ * A controller that aborts when one of the parents does, and forgets them when it ends by itself, so that
+ * a short scope under a long one leaves no listener behind.
+ */
+export class AbortScope {
+  readonly #controller = new AbortController();
+  readonly #detach: () => void;
+
+  constructor(...parents: readonly AbortSignal[]) {
+    const listeners: (() => void)[] = [];
+    this.#detach = () => {
+      for (const remove of listeners) remove();
+    };
+    for (const parent of parents) {
+      if (parent.aborted) {
+        this.abort(parent.reason);
+        return;
+      }
+      const onAbort = (): void => {
+        this.abort(parent.reason);
+      };
+      parent.addEventListener('abort', onAbort, { once: true });
+      listeners.push(() => {
+        parent.removeEventListener('abort', onAbort);
+      });
+    }
+  }
+
+  /** What work under this scope listens to. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Ends the work under this scope. */
+  abort(reason: unknown): void {
+    this.#detach();
+    this.#controller.abort(reason);
+  }
+
+  /** Leaves the parents without aborting anything: the scope's work is over. */
+  close(): void {
+    this.#detach();
+  }
+}
+
+/** Gives the promise's value, or throws the signal's reason as soon as it aborts; the work itself goes on. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort);
+    });
+  });
+}

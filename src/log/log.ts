@@ -1,0 +1,44 @@
+/**
+ * Logging. Constant messages, what varies in fields with the words of docs/glossary.md; one line per event,
+ * written where it is handled and nowhere on the way. Secrets are taken out by model/secret before they
+ * get here; the paths below are the second net.
+ */
+import { pino, type DestinationStream, type LevelWithSilent } from 'pino';
+
+/** What a component writes to. */
+export interface Logger {
+  /** For following one workflow step by step. */
+  debug(fields: object, message: string): void;
+  /** What an operator wants to see of a healthy node. */
+  info(fields: object, message: string): void;
+  /** What heals by itself. */
+  warn(fields: object, message: string): void;
+  /** What needs a person. */
+  error(fields: object, message: string): void;
+  /** A logger that adds these fields to each line. */
+  child(fields: object): Logger;
+}
+
+/** Names of fields that are never shown, wherever they stand in the first two levels. */
+const secretNames = ['password', 'secret', 'secretKey', 'authorization', 'token_secret', 'chapSecret'];
+
+/** The node's logger: JSON lines. */
+export function createLogger(level: LevelWithSilent, destination?: DestinationStream): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
+    serializers: { err: pino.stdSerializers.err },
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** Writes nothing. */
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silentLogger,
+};
