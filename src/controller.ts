@@ -1,0 +1,41 @@
+/**
+ * The public entry `steplock/controller`: what an author of a controller needs, and nothing else. A plugin
+ * imports from here only. What stands here is kept compatible; what it rests on may change.
+ *
+ * First what describes and answers, then the errors that a controller throws, then time and JSON.
+ */
+export { defineController, done, failed, notDone, pending, unknown } from './contract/index.js';
+export type {
+  CallContext,
+  ControllerDefinition,
+  ControllerDescription,
+  ControllerPort,
+  Done,
+  Effect,
+  ExecuteResult,
+  Failed,
+  FencingToken,
+  MethodDefinition,
+  MethodDescription,
+  NotDone,
+  Pending,
+  PollResult,
+  ProbeResult,
+  RetryPolicy,
+  UndoDeclaration,
+  UndoneStep,
+  Unknown,
+} from './contract/index.js';
+
+// Thrown with FENCED when another attempt owns the step, and with CONTROLLER_UNAVAILABLE when nothing was sent.
+export { isReason, SteplockError } from './errors/index.js';
+export type { CallReason, ErrorDetail } from './errors/index.js';
+
+export { silentLogger } from './log/log.js';
+export type { Logger } from './log/log.js';
+
+export { sleep, systemClock } from './base/clock.js';
+export type { CancelTimer, Clock } from './base/clock.js';
+
+export { isJsonObject } from './base/json.js';
+export type { JsonObject, JsonValue } from './base/json.js';
