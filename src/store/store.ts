@@ -3,10 +3,17 @@
  * `embedded/`, and one suite (test/store) holds both to what is written here. Nothing above this folder
  * knows which one it talks to.
  *
+ * Keys are ASCII, of 1 to {@link keyLengthMax} characters. Revisions that a caller passes are whole numbers, at
+ * least 0, and limits at least 1.
+ *
  * Every method may fail with STORE_UNAVAILABLE: the store did not answer in time or cannot be reached. For
  * reads that says nothing else. For writes see {@link Store.txn}.
  */
+import { assert } from '../base/assert.js';
 import type { LeaseId, Revision } from '../base/ids.js';
+
+/** The longest key, in characters. */
+export const keyLengthMax = 1_024;
 
 /** A key with its value as of some revision. */
 export interface KeyValue {
@@ -22,7 +29,7 @@ export interface KeyValue {
   readonly lease: LeaseId | undefined;
 }
 
-/** Keys from `start` on to before `end`, in the order of their UTF-8 bytes. */
+/** Keys from `start` on to before `end`, in the order of their UTF-8 bytes; `end` is after `start`. */
 export interface KeyRange {
   /** The first key that belongs to it. */
   readonly start: string;
@@ -56,8 +63,13 @@ export type Op =
  * If all compares hold then `then`, else `otherwise`. All or nothing, nested ones included.
  *
  * As in etcd the compares of the whole tree are evaluated before anything is applied: of two nested
- * transactions the second does not see what the first one writes. And no two puts of the tree may be of one
- * key, nor may a put's key be deleted by another operation, in the branches that could be taken together.
+ * transactions the second does not see what the first one writes. Operations, gets included, do see what
+ * those before them wrote, and all writes get one revision.
+ *
+ * No two puts of the tree may be of one key, nor may a put's key be deleted by another operation, in branches
+ * that could be taken together. (One case passes, as in etcd: a put in a nested transaction whose key a later
+ * nested one deletes.) A level may have 128 compares and as many operations in each branch; a nested one has
+ * what the levels around it leave of that, counting the longest of the three.
  */
 export interface Txn {
   readonly compares: readonly Compare[];
@@ -84,13 +96,16 @@ export interface TxnResult {
 
 /** How to list. */
 export interface ListOptions {
-  /** As of this revision; default: now. */
+  /** As of this revision; default, and when 0: now. */
   readonly revision?: Revision;
   /** At most so many; default: all. */
   readonly limit?: number;
   /** Leave the values out. */
   readonly keysOnly?: boolean;
-  /** `key` (default) ascending, or `newest`: by create revision descending. */
+  /**
+   * `key` (default) ascending, or `newest`: by create revision descending; keys that came into being together
+   * stand in no particular order.
+   */
   readonly order?: 'key' | 'newest';
   /** Only keys created at or before this revision. */
   readonly createdUpTo?: Revision;
@@ -111,7 +126,10 @@ export type StoreEvent =
   | { readonly type: 'put'; readonly kv: KeyValue }
   | { readonly type: 'delete'; readonly key: string; readonly revision: Revision };
 
-/** All changes of one or more whole revisions, or, without events, the news that there were none. */
+/**
+ * All changes of one or more whole revisions that are in the watched range, or, without events, the news that
+ * there were none.
+ */
 export interface WatchBatch {
   /** Everything up to this revision has been delivered. */
   readonly revision: Revision;
@@ -131,7 +149,7 @@ export interface LeaseGrant {
 export interface StoreSpace {
   /** What is in use. */
   readonly usedBytes: number;
-  /** What is allotted to the store's file, free pages included. */
+  /** What is allotted to the store's file, free pages included. This is what counts against the quota. */
   readonly totalBytes: number;
   /** Where the store stops taking writes; undefined for no limit. */
   readonly quotaBytes: number | undefined;
@@ -142,7 +160,10 @@ export interface StoreSpace {
 /** Why a transaction was refused as a whole, with nothing of it applied. */
 export type TxnRefusal = 'DUPLICATE_KEY' | 'TOO_MANY_OPS' | 'TOO_LARGE' | 'LEASE_NOT_FOUND';
 
-/** A transaction that the store refused as a whole: nothing of it was applied or will be. */
+/**
+ * A transaction that the store refused as a whole: nothing of it was applied or will be. That is said of this very
+ * call; of an earlier one with the same transaction, whose answer was lost, it says nothing.
+ */
 export class TxnRefusedError extends Error {
   override readonly name = 'TxnRefusedError';
   /** Why. */
@@ -156,7 +177,12 @@ export class TxnRefusedError extends Error {
 
 /** See the head of this file. */
 export interface Store {
-  /** The keys of a range, or those that begin with a prefix, see {@link prefixRange}. Linearizable. */
+  /**
+   * The keys of a range, or those that begin with a prefix, see {@link prefixRange}. Linearizable.
+   *
+   * @throws SteplockError REVISION_COMPACTED when the revision is gone, or (after a restore from a backup) not
+   *   there yet.
+   */
   list(range: KeyRange, options?: ListOptions): Promise<ListResult>;
 
   /** One key, or undefined. Linearizable. */
@@ -170,19 +196,30 @@ export interface Store {
    *   A later read that does not show it proves nothing. Send the same again until it is answered; its
    *   compares must fail if it was applied before.
    * @throws SteplockError STORE_FULL when there is no room. As etcd may have applied the very transaction
-   *   that used up the room, this too leaves the outcome unknown.
+   *   that used up the room, this too leaves the outcome unknown. What only deletes and reads is never refused
+   *   so; nor are, by etcd, puts in nested transactions: its quota does not count them.
+   * @throws SteplockError STORE_UNAVAILABLE when it was not even sent, because the store is closed.
    */
   txn(txn: Txn): Promise<TxnResult>;
 
   /**
-   * Delivers what changes in the range after revision `after`, until the signal aborts or the stream breaks.
-   * It opens one stream and never reopens it: whoever reads it keeps the cursor (see informer.ts).
+   * Delivers what changes in the range after revision `after`, until the signal aborts, which ends it without an
+   * error, or the stream breaks, which throws STORE_UNAVAILABLE. It opens one stream and never reopens it:
+   * whoever reads it keeps the cursor (see cache.ts). A slow reader holds up its own stream and nothing else,
+   * and nothing piles up for it; after a compaction it may find that what it has not read is gone.
    *
-   * @throws SteplockError REVISION_COMPACTED when what comes after that revision is gone; list again.
+   * A revision that is not there yet is waited for.
+   *
+   * @throws SteplockError REVISION_COMPACTED when the store was compacted at a later revision than `after`, so
+   *   that what came in between may be gone; list again.
    */
   watch(range: KeyRange, after: Revision, signal: AbortSignal): AsyncIterable<WatchBatch>;
 
-  /** Grants a lease. A grant whose answer is lost expires by itself. */
+  /**
+   * Grants a lease. A grant whose answer is lost expires by itself.
+   *
+   * @throws SteplockError STORE_FULL when there is no room.
+   */
   grantLease(ttlMs: number): Promise<LeaseGrant>;
 
   /**
@@ -192,10 +229,14 @@ export interface Store {
    */
   renewLease(id: LeaseId): Promise<number>;
 
-  /** Ends a lease and deletes its keys. Ending one that is gone does nothing. */
+  /** Ends a lease and deletes its keys, all at one revision. Ending one that is gone does nothing. */
   revokeLease(id: LeaseId): Promise<void>;
 
-  /** Forgets what was before that revision. Doing it twice does nothing. */
+  /**
+   * Forgets what was before that revision; a list as of it is still answered. Doing it twice does nothing.
+   *
+   * @throws SteplockError REVISION_COMPACTED when the revision is not there yet.
+   */
   compact(revision: Revision): Promise<void>;
 
   /** How full it is. */
@@ -204,8 +245,18 @@ export interface Store {
   /** After a compaction: gives free pages back and, if the store had stopped taking writes, starts it again. */
   reclaim(): Promise<void>;
 
-  /** Lets go of connections and files. Calls under way fail. */
+  /** Lets go of connections and files. Calls under way may fail, watches do. */
   close(): Promise<void>;
+}
+
+/**
+ * What every adapter checks of a key that it is to write.
+ *
+ * @throws TxnRefusedError TOO_LARGE when it is too long.
+ */
+export function checkKey(key: string): void {
+  assert(key !== '', 'A key is not empty');
+  if (key.length > keyLengthMax) throw new TxnRefusedError('TOO_LARGE', 'The key is too long');
 }
 
 /** The range of all keys that begin with the prefix, which must not be empty nor end in U+10FFFF. */
