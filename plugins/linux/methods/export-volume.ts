@@ -1,0 +1,154 @@
+/**
+ * Lets initiators use a volume: a grant per step, and one target per volume that serves all grants. The grant
+ * is recorded before tgtd is told, so whatever tgtd has is in a record that says whose it is.
+ */
+import { done, notDone, type JsonObject } from '../../../src/controller.js';
+import { planAccount, type TgtdNow } from '../account-store.js';
+import type { VolumeMethod } from '../answers.js';
+import { readChap, readInitiators, readVolume, type Chap } from '../arguments.js';
+import { makerOf, type Call } from '../call.js';
+import { chooseTid, volumeLun } from '../export-plan.js';
+import {
+  findServable,
+  isServed,
+  makeExport,
+  wantedExport,
+  withTgtd,
+  type PendingAccount,
+  type Servable,
+} from '../exports.js';
+import { Refusal } from '../refusal.js';
+import { targetName } from '../system-layout.js';
+import { identityOf, lookUpTarget, targetTaken } from '../target-lookup.js';
+import type { Target } from '../tgtd-listing.js';
+import {
+  grantOf,
+  grantsOf,
+  putGrant,
+  type ExportRecord,
+  type Grant,
+  type VolumeRecord,
+} from '../volume-record.js';
+import { readRecord, requireVolume, writeRecord } from '../volume-store.js';
+
+interface ExportArguments {
+  readonly volume: string;
+  readonly initiators: readonly string[];
+  readonly chap: Chap | undefined;
+}
+
+/** See the file's head. */
+export const exportVolume: VolumeMethod<ExportArguments> = {
+  parse: (args) => {
+    const initiators = readInitiators(args);
+    if (initiators === undefined) {
+      throw new Refusal('InvalidArguments', 'Argument initiators must name who may use the volume');
+    }
+    return { volume: readVolume(args), initiators, chap: readChap(args) };
+  },
+  execute: async (call, args) => {
+    const { record } = await requireVolume(call);
+    call.trace.effect = grantOf(record, call.key) === undefined ? 'none' : 'some';
+    requireCompatible(call, record, args);
+    await withTgtd(call, async (now) => {
+      await admit(call, now, record, args);
+    });
+    return done(outputOf(call, record, args));
+  },
+  probe: async (call, args) => {
+    const record = await readRecord(call.paths);
+    const grant = record === undefined ? undefined : grantOf(record, call.key);
+    if (record === undefined || grant === undefined) return notDone('none');
+    if (grant.state !== 'done') return notDone('some');
+    const isWhole = await withTgtd(call, (now) =>
+      isServed(now, identityOf(call, now.instance), record, [grant]),
+    );
+    return isWhole ? done(outputOf(call, record, args)) : notDone('some');
+  },
+};
+
+function requireCompatible(call: Call, record: VolumeRecord, { initiators, chap }: ExportArguments): void {
+  const own = grantOf(record, call.key);
+  const username = chap?.username ?? '';
+  if (own !== undefined && (own.username !== username || own.initiators.join() !== initiators.join())) {
+    throw new Refusal('KeyReused', `Volume ${record.volume} was exported by this step with other arguments`);
+  }
+  const other = grantsOf(record).find(({ key }) => key !== call.key);
+  if (other === undefined || (other.username === '') === (username === '')) return;
+  // tgtd asks all initiators of a target for a secret or none: one kind would lock the other out.
+  const how = other.username === '' ? 'without CHAP' : 'with CHAP';
+  throw new Refusal(
+    'AuthenticationMismatch',
+    `Volume ${record.volume} is exported ${how} by ${other.workflow}/${other.step}: export it so too`,
+  );
+}
+
+async function admit(call: Call, now: TgtdNow, record: VolumeRecord, args: ExportArguments): Promise<void> {
+  const { key, volume, paths, clock, signal, reach } = call;
+  const known = grantOf(record, key);
+  if (known?.state === 'done' && isServed(now, identityOf(call, now.instance), record, [known])) return;
+  // First all that can be refused, while nothing was changed.
+  const found = lookUpTarget(now.view, identityOf(call, now.instance), record.export);
+  if (found.kind === 'foreign') throw targetTaken(found.target);
+  const target = found.kind === 'own' ? found.target : undefined;
+  const { chap } = args;
+  const account: PendingAccount[] =
+    chap === undefined ? [] : [{ record: await planAccount(now, chap, { volume, key }), chap }];
+  const others = await findServable(
+    now,
+    grantsOf(record).filter((grant) => grant.key !== key),
+  );
+
+  const begun: Grant = { ...makerOf(call), ...grantArguments(args), state: 'begun' };
+  const exported = exportRecord(call, now, record, target);
+  const write = async (grant: Grant): Promise<void> => {
+    await writeRecord(paths, {
+      ...record,
+      export: { ...exported, grants: putGrant(grantsOf(record), grant) },
+    });
+  };
+  await write(begun);
+  call.trace.effect = 'some';
+  await reach('export-volume:granted');
+  const wanted = wantedExport(call.system, record, paths.image, [...others.grants, begun]);
+  const work = { tgtd: now.tgtd, tid: exported.tid, clock, signal, reach };
+  await makeExport(now, work, wanted, target, joinAccounts(account, others));
+  await write({ ...begun, state: 'done' });
+  await reach('export-volume:recorded');
+}
+
+/** The record of the volume's target: as it is while tgtd knows it, else with a number that is free. */
+function exportRecord(
+  call: Call,
+  { instance, view }: TgtdNow,
+  record: VolumeRecord,
+  target: Target | undefined,
+): ExportRecord {
+  const taken = new Set(view.targets.map(({ tid }) => tid));
+  return {
+    targetName: targetName(call.system, call.volume),
+    tid: target?.tid ?? chooseTid(record.serial, taken),
+    tgtdInstance: instance,
+    grants: grantsOf(record),
+  };
+}
+
+/** An account that another grant uses too is made once, and with this call's use in its record. */
+function joinAccounts(own: readonly PendingAccount[], others: Servable): PendingAccount[] {
+  const usernames = new Set(own.map(({ chap }) => chap.username));
+  return [...own, ...others.accounts.filter(({ chap }) => !usernames.has(chap.username))];
+}
+
+function grantArguments({ initiators, chap }: ExportArguments): Pick<Grant, 'initiators' | 'username'> {
+  return { initiators, username: chap?.username ?? '' };
+}
+
+function outputOf({ system }: Call, record: VolumeRecord, { initiators }: ExportArguments): JsonObject {
+  return {
+    target_iqn: targetName(system, record.volume),
+    portal: system.tgtd.portal,
+    lun: volumeLun,
+    initiators: [...initiators],
+    serial: record.serial,
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * The data files and records of a system's volumes. A data file comes to its final name in one step when it
+ * is complete (by a second link, which never replaces a file), and loses it in one step before it is removed.
+ *
+ * | temporary | final | record | hidden | what it is |
+ * | --- | --- | --- | --- | --- |
+ * | yes | | | | half made, by the step whose key is in the temporary name |
+ * | yes | the same file | | | complete and not yet recorded, by that step |
+ * | | yes | yes | | a volume |
+ * | | | yes or no | yes | half removed, by the step whose key is in the hidden name |
+ * | | yes | | | not ours |
+ *
+ * All calls want the volume's lock.
+ */
+import { constants } from 'node:fs';
+import { link, open, readdir, rename } from 'node:fs/promises';
+import type { Call } from './call.js';
+import {
+  readFileIfThere,
+  removeFile,
+  setLength,
+  statIfThere,
+  syncDirectory,
+  writeFileAtomic,
+} from './files.js';
+import { errorCode, Refusal } from './refusal.js';
+import { volumePaths, type VolumePaths } from './system-layout.js';
+import { formatRecord, parseRecord, type VolumeRecord } from './volume-record.js';
+import type { LinuxSystem } from './options.js';
+
+/** The volume's record, or undefined if there is no such volume. */
+export async function readRecord(paths: VolumePaths): Promise<VolumeRecord | undefined> {
+  const text = await readFileIfThere(paths.record);
+  return text === undefined ? undefined : parseRecord(text, paths.record);
+}
+
+/** Replaces the volume's record. */
+export async function writeRecord(paths: VolumePaths, record: VolumeRecord): Promise<void> {
+  await writeFileAtomic(paths.record, paths.recordTemporary, formatRecord(record));
+}
+
+/**
+ * The volume's record and its size now.
+ *
+ * @throws Refusal VolumeNotFound.
+ */
+export async function requireVolume(call: Call): Promise<{ record: VolumeRecord; sizeBytes: number }> {
+  const record = await readRecord(call.paths);
+  if (record === undefined) {
+    throw new Refusal(
+      'VolumeNotFound',
+      `Storage system ${call.system.id} has no volume ${call.volume}: create it first`,
+    );
+  }
+  return { record, sizeBytes: await imageSize(call) };
+}
+
+/**
+ * The size of the volume's data file.
+ *
+ * @throws Refusal ForeignObject if the file is gone though the volume is recorded.
+ */
+export async function imageSize({ paths, volume }: Call): Promise<number> {
+  const image = await statIfThere(paths.image);
+  if (image === undefined) {
+    throw new Refusal(
+      'ForeignObject',
+      `The record of volume ${volume} is there, but somebody moved its data file ${paths.image}: put it back`,
+    );
+  }
+  return Number(image.size);
+}
+
+/** Makes the data file under its temporary name, in place of what a dead attempt left of it. */
+export async function makeTemporary({ paths, key }: Call): Promise<string> {
+  const path = paths.temporary(key);
+  await removeFile(path);
+  const { O_CREAT, O_EXCL, O_RDWR } = constants;
+  const file = await open(path, O_CREAT | O_EXCL | O_RDWR, 0o600);
+  await file.close();
+  return path;
+}
+
+/** Gives the complete temporary its length and makes its bytes last. */
+export const setImageLength = setLength;
+
+/**
+ * Gives the complete data file its final name too.
+ *
+ * @throws Refusal if a file of that name is there: VolumeExists when another step is making it, else
+ *   ForeignObject.
+ */
+export async function publish(call: Call): Promise<void> {
+  const { paths, key } = call;
+  try {
+    await link(paths.temporary(key), paths.image);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+    throw await nameTaken(call);
+  }
+  await syncDirectory(paths.directory);
+}
+
+/** Whether the file under the final name is the one that this step made, also before there is a record. */
+export async function isPublished({ paths, key }: Call): Promise<boolean> {
+  return await isSameFile(paths.temporary(key), paths.image);
+}
+
+/** Whether a file of the final name is there. */
+export async function hasImage({ paths }: Call): Promise<boolean> {
+  return (await statIfThere(paths.image)) !== undefined;
+}
+
+/** Takes the data file's name away; what is under the hidden name is on its way out. */
+export async function hide({ paths, key }: Call): Promise<void> {
+  await rename(paths.image, paths.hidden(key));
+  await syncDirectory(paths.directory);
+}
+
+/** Removes a file of the volume and makes that last. */
+export async function removeForGood({ paths }: Call, path: string): Promise<void> {
+  if (await removeFile(path)) await syncDirectory(paths.directory);
+}
+
+/** The refusal for a file of the final name that this step did not make. */
+export async function nameTaken(call: Call): Promise<Refusal> {
+  const { paths, volume } = call;
+  const names = await readdir(paths.directory);
+  for (const name of names.filter((other) => other.startsWith(`.${volume}.`) && other.endsWith('.new'))) {
+    if (await isSameFile(`${paths.directory}/${name}`, paths.image)) {
+      return new Refusal('VolumeExists', `Another step has made volume ${volume} and not finished it`);
+    }
+  }
+  return new Refusal(
+    'ForeignObject',
+    `${paths.image} was not made by a workflow and is left alone: move it or choose another volume name`,
+  );
+}
+
+/** The ids of all volumes that have a record, in order. */
+export async function listVolumes(system: LinuxSystem): Promise<string[]> {
+  const names = await readdir(volumePaths(system, 'any').directory);
+  return names
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .sort();
+}
+
+async function isSameFile(left: string, right: string): Promise<boolean> {
+  const [one, other] = [await statIfThere(left), await statIfThere(right)];
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
+}

@@ -1,0 +1,372 @@
+/** Volumes without anybody who uses them: files, records, refusals. No tgtd runs. */
+import { expect } from 'chai';
+import { link, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  contextOf,
+  callOf,
+  createBench,
+  errorOf,
+  mebibyte,
+  reasonOf,
+  undoOf,
+  type Bench,
+} from './support.js';
+
+describe('linux: volumes', () => {
+  let bench: Bench;
+  const image = (volume: string): string => join(bench.rootDir, 'volumes', `${volume}.img`);
+  beforeEach(async () => {
+    bench = await createBench();
+  });
+  afterEach(async () => {
+    await bench.remove();
+  });
+
+  describe('`create-volume`', () => {
+    it('makes a sparse file of that size with a record beside it', async () => {
+      const output = await bench.must(callOf('make'), 'create-volume', {
+        volume: 'a',
+        size_bytes: 64 * mebibyte,
+      });
+      expect(output).to.include({ volume: 'a', path: image('a'), size_bytes: 64 * mebibyte });
+      expect(output['serial']).to.match(/^6[0-9a-f]{31}$/);
+      const { size, blocks, mode } = await stat(image('a'));
+      expect(size).to.equal(64 * mebibyte);
+      expect(blocks).to.equal(0);
+      expect(mode & 0o777).to.equal(0o600);
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+    });
+
+    it('reserves and writes all of a thick one, and tells how far it is', async () => {
+      const told: number[] = [];
+      const context = contextOf(callOf('make'), { progress: (percent) => told.push(percent) });
+      const args = { volume: 'a', size_bytes: 8 * mebibyte, thick: true };
+      expect((await bench.controller.execute(context, 'create-volume', args)).kind).to.equal('done');
+      const { size, blocks } = await stat(image('a'));
+      expect(size).to.equal(8 * mebibyte);
+      expect(blocks * 512).to.be.at.least(8 * mebibyte);
+      expect(told.at(0)).to.equal(0);
+      expect(told.at(-1)).to.equal(100);
+    });
+
+    it('gives the same answer again and leaves the bytes alone', async () => {
+      const args = { volume: 'a', size_bytes: mebibyte };
+      const output = await bench.must(callOf('make'), 'create-volume', args);
+      await writeFile(image('a'), 'precious', { flag: 'r+' });
+      expect(await bench.must(callOf('make', { attempt: 2 }), 'create-volume', args)).to.deep.equal(output);
+      expect(await bench.probe(callOf('make'), 'create-volume', args)).to.deep.equal({
+        kind: 'done',
+        output,
+      });
+      expect((await readFile(image('a'))).toString('utf8', 0, 8)).to.equal('precious');
+    });
+
+    it('refuses a name that another step has, and leaves nothing', async () => {
+      await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
+      const result = await bench.execute(callOf('other'), 'create-volume', {
+        volume: 'a',
+        size_bytes: mebibyte,
+      });
+      expect(result).to.include({ kind: 'failed', reason: 'VolumeExists', retryable: false, effect: 'none' });
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+      // The undo of the one that failed takes nothing away from the one that has it.
+      await bench.must(undoOf('other', { state: 'failed' }), 'delete-volume', { volume: 'a' });
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+    });
+
+    it('refuses a file of that name which was made by hand, and never touches it', async () => {
+      await mkdir(join(bench.rootDir, 'volumes'));
+      await writeFile(image('a'), 'by hand');
+      const args = { volume: 'a', size_bytes: mebibyte };
+      const result = await bench.execute(callOf('make'), 'create-volume', args);
+      expect(result).to.include({ kind: 'failed', reason: 'ForeignObject', effect: 'none' });
+      expect(await bench.probe(callOf('make'), 'create-volume', args)).to.deep.equal({
+        kind: 'not-done',
+        effect: 'none',
+      });
+      await bench.must(undoOf('make', { state: 'failed' }), 'delete-volume', { volume: 'a' });
+      expect(reasonOf(await bench.execute(callOf('del'), 'delete-volume', { volume: 'a' }))).to.equal(
+        'ForeignObject',
+      );
+      expect(await readFile(image('a'), 'utf8')).to.equal('by hand');
+      expect(await bench.files()).to.deep.equal(['a.img']);
+    });
+
+    it('does not write over a file that comes while it works', async () => {
+      const controller = bench.controllerWith({
+        faultPoint: async (point) => {
+          if (point === 'create-volume:filled') await writeFile(image('a'), 'by hand');
+        },
+      });
+      const args = { volume: 'a', size_bytes: mebibyte };
+      const result = await controller.execute(contextOf(callOf('make')), 'create-volume', args);
+      expect(result).to.include({ kind: 'failed', reason: 'ForeignObject', effect: 'none' });
+      expect(await readFile(image('a'), 'utf8')).to.equal('by hand');
+      expect(await bench.files()).to.deep.equal(['a.img']);
+    });
+
+    it('tells a volume that another step is still making from a foreign file', async () => {
+      const dying = bench.controllerWith({
+        faultPoint: (point) => {
+          if (point === 'create-volume:renamed') throw new Error('the power went');
+        },
+      });
+      const args = { volume: 'a', size_bytes: mebibyte };
+      expect(await errorOf(dying.execute(contextOf(callOf('make')), 'create-volume', args))).to.contain(
+        'power',
+      );
+      expect(reasonOf(await bench.execute(callOf('other'), 'create-volume', args))).to.equal('VolumeExists');
+      expect(await bench.probe(callOf('make'), 'create-volume', args)).to.deep.equal({
+        kind: 'not-done',
+        effect: 'some',
+      });
+    });
+
+    for (const [what, size] of [
+      ['below a mebibyte', mebibyte - 512],
+      ['that is not in blocks', mebibyte + 1],
+    ] as const) {
+      it(`refuses a size ${what}`, async () => {
+        const result = await bench.execute(callOf('make'), 'create-volume', {
+          volume: 'a',
+          size_bytes: size,
+        });
+        expect(result).to.include({ kind: 'failed', reason: 'InvalidSize', effect: 'none' });
+        expect(await bench.files()).to.deep.equal([]);
+      });
+    }
+
+    for (const volume of ['../a', 'a/b', '.a', 'A', '', 'a.b', 'a'.repeat(64)]) {
+      it(`refuses the name ${JSON.stringify(volume.slice(0, 8))}`, async () => {
+        const args = { volume, size_bytes: mebibyte };
+        const result = await bench.execute(callOf('make'), 'create-volume', args);
+        expect(result).to.include({ kind: 'failed', reason: 'InvalidArguments', effect: 'none' });
+      });
+    }
+
+    it('refuses other arguments under a key that was used', async () => {
+      await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
+      const result = await bench.execute(callOf('make'), 'create-volume', {
+        volume: 'a',
+        size_bytes: 2 * mebibyte,
+      });
+      expect(result).to.include({ kind: 'failed', reason: 'KeyReused', effect: 'some' });
+    });
+
+    it('gives a volume that is made again another serial number', async () => {
+      const args = { volume: 'a', size_bytes: mebibyte };
+      const first = await bench.must(callOf('make'), 'create-volume', args);
+      await bench.must(callOf('del'), 'delete-volume', { volume: 'a' });
+      const second = await bench.must(callOf('again'), 'create-volume', args);
+      expect(second['serial']).not.to.equal(first['serial']);
+    });
+
+    it('stops when the call is aborted, and the undo finds what it left', async () => {
+      const abort = new AbortController();
+      const controller = bench.controllerWith({
+        faultPoint: (point) => {
+          if (point === 'create-volume:space-reserved') abort.abort(new Error('cancelled'));
+        },
+      });
+      const args = { volume: 'a', size_bytes: 8 * mebibyte, thick: true };
+      const context = contextOf(callOf('make'), { signal: abort.signal });
+      expect(await errorOf(controller.execute(context, 'create-volume', args))).to.contain('cancelled');
+      expect(await bench.files()).to.have.length(1);
+      expect(await bench.probe(callOf('make'), 'create-volume', args)).to.deep.equal({
+        kind: 'not-done',
+        effect: 'some',
+      });
+      await bench.must(undoOf('make'), 'delete-volume', { volume: 'a' });
+      expect(await bench.files()).to.deep.equal([]);
+    });
+
+    it('does nothing after its deadline', async () => {
+      const late = callOf('make', { deadlineMs: Date.now() - 1 });
+      const args = { volume: 'a', size_bytes: mebibyte };
+      // The timer of a past deadline fires in the first turn of the event loop, while the lock is waited for.
+      expect(await errorOf(bench.execute(late, 'create-volume', args))).to.contain('past its deadline');
+      expect(await bench.files()).to.deep.equal([]);
+    });
+  });
+
+  describe('`delete-volume`', () => {
+    it('removes everything, and again is the same', async () => {
+      await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
+      expect(await bench.probe(callOf('del'), 'delete-volume', { volume: 'a' })).to.deep.equal({
+        kind: 'not-done',
+        effect: 'none',
+      });
+      for (const attempt of [1, 2]) {
+        const output = await bench.must(callOf('del', { attempt }), 'delete-volume', { volume: 'a' });
+        expect(output).to.deep.equal({ volume: 'a' });
+      }
+      expect(await bench.probe(callOf('del'), 'delete-volume', { volume: 'a' })).to.include({ kind: 'done' });
+      expect(await bench.files()).to.deep.equal([]);
+    });
+
+    it('repeated late, does not destroy the volume that got the name meanwhile', async () => {
+      const args = { volume: 'a', size_bytes: mebibyte };
+      await bench.must(callOf('make'), 'create-volume', args);
+      await bench.must(callOf('del'), 'delete-volume', { volume: 'a' });
+      await bench.must(callOf('again'), 'create-volume', args);
+      expect(await bench.probe(callOf('del'), 'delete-volume', { volume: 'a' })).to.include({ kind: 'done' });
+      await bench.must(callOf('del', { attempt: 2 }), 'delete-volume', { volume: 'a' });
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+    });
+
+    it('as an undo removes only what the undone step made', async () => {
+      await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
+      await bench.must(undoOf('stranger'), 'delete-volume', { volume: 'a' });
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+      await bench.must(undoOf('make'), 'delete-volume', { volume: 'a' });
+      expect(await bench.files()).to.deep.equal([]);
+      await bench.must(undoOf('make'), 'delete-volume', { volume: 'a' });
+    });
+
+    it('as an undo tolerates that nothing was ever done', async () => {
+      expect(await bench.must(undoOf('make'), 'delete-volume', { volume: 'a' })).to.deep.equal({
+        volume: 'a',
+      });
+      expect(await bench.probe(undoOf('make'), 'delete-volume', { volume: 'a' })).to.include({
+        kind: 'done',
+      });
+    });
+
+    it('removes a volume whose file somebody took away', async () => {
+      await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
+      await link(image('a'), join(bench.rootDir, 'taken'));
+      const { unlink } = await import('node:fs/promises');
+      await unlink(image('a'));
+      await bench.must(callOf('del'), 'delete-volume', { volume: 'a' });
+      expect(await bench.files()).to.deep.equal(['taken']);
+    });
+  });
+
+  describe('`resize-volume` and `restore-volume-size`', () => {
+    const size = async (): Promise<number> => (await stat(image('a'))).size;
+    beforeEach(async () => {
+      await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
+    });
+
+    it('grows, says the same again, and is undone', async () => {
+      const args = { volume: 'a', size_bytes: 4 * mebibyte };
+      const output = { ...args, previous_size_bytes: mebibyte };
+      expect(await bench.probe(callOf('grow'), 'resize-volume', args)).to.include({ effect: 'none' });
+      expect(await bench.must(callOf('grow'), 'resize-volume', args)).to.deep.equal(output);
+      expect(await bench.must(callOf('grow', { attempt: 2 }), 'resize-volume', args)).to.deep.equal(output);
+      expect(await bench.probe(callOf('grow'), 'resize-volume', args)).to.deep.equal({
+        kind: 'done',
+        output,
+      });
+      expect(await size()).to.equal(4 * mebibyte);
+      for (const undone of [{ state: 'succeeded', effect: 'some' }, {}] as const) {
+        const restored = await bench.must(undoOf('grow', undone), 'restore-volume-size', { volume: 'a' });
+        expect(restored).to.deep.equal({ volume: 'a', size_bytes: mebibyte });
+      }
+      expect(await size()).to.equal(mebibyte);
+    });
+
+    it('never makes it smaller', async () => {
+      await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
+      const result = await bench.execute(callOf('shrink'), 'resize-volume', {
+        volume: 'a',
+        size_bytes: 2 * mebibyte,
+      });
+      expect(result).to.include({ kind: 'failed', reason: 'InvalidSize', effect: 'none' });
+      expect(await size()).to.equal(4 * mebibyte);
+    });
+
+    it('to the size that it has changes nothing, and neither does its undo', async () => {
+      const output = await bench.must(callOf('same'), 'resize-volume', { volume: 'a', size_bytes: mebibyte });
+      expect(output).to.include({ size_bytes: mebibyte, previous_size_bytes: mebibyte });
+      await bench.must(undoOf('same', { state: 'succeeded' }), 'restore-volume-size', { volume: 'a' });
+      expect(await size()).to.equal(mebibyte);
+    });
+
+    it('writes what it adds to a thick volume', async () => {
+      await bench.must(callOf('thick'), 'create-volume', { volume: 'b', size_bytes: mebibyte, thick: true });
+      await bench.must(callOf('grow'), 'resize-volume', { volume: 'b', size_bytes: 4 * mebibyte });
+      expect((await stat(image('b'))).blocks * 512).to.be.at.least(4 * mebibyte);
+    });
+
+    it('is not undone where somebody wrote: the bytes stay, and the failure names the way out', async () => {
+      await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
+      const { open } = await import('node:fs/promises');
+      const file = await open(image('a'), 'r+');
+      await file.write(Buffer.from('precious'), 0, 8, 3 * mebibyte);
+      await file.close();
+      const result = await bench.execute(undoOf('grow'), 'restore-volume-size', { volume: 'a' });
+      expect(result).to.include({ kind: 'failed', reason: 'DataBeyondSize', retryable: false });
+      expect(await size()).to.equal(4 * mebibyte);
+      expect((await readFile(image('a'))).toString('utf8', 3 * mebibyte, 3 * mebibyte + 8)).to.equal(
+        'precious',
+      );
+    });
+
+    it('is not undone under a later growth by another step, but after it', async () => {
+      await bench.must(callOf('grow-1'), 'resize-volume', { volume: 'a', size_bytes: 2 * mebibyte });
+      await bench.must(callOf('grow-2'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
+      const early = await bench.execute(undoOf('grow-1'), 'restore-volume-size', { volume: 'a' });
+      expect(early).to.include({ kind: 'failed', reason: 'VolumeGrownSince' });
+      expect(await size()).to.equal(4 * mebibyte);
+      await bench.must(undoOf('grow-2'), 'restore-volume-size', { volume: 'a' });
+      await bench.must(undoOf('grow-1'), 'restore-volume-size', { volume: 'a' });
+      expect(await size()).to.equal(mebibyte);
+    });
+
+    it('does not undo what never grew', async () => {
+      const output = await bench.must(undoOf('never'), 'restore-volume-size', { volume: 'a' });
+      expect(output).to.deep.equal({ volume: 'a', size_bytes: mebibyte });
+    });
+
+    it('is refused for a volume that is not there', async () => {
+      const result = await bench.execute(callOf('grow'), 'resize-volume', {
+        volume: 'z',
+        size_bytes: mebibyte,
+      });
+      expect(result).to.include({ kind: 'failed', reason: 'VolumeNotFound', effect: 'none' });
+    });
+
+    it('cannot be a step of its own backwards', async () => {
+      const result = await bench.execute(callOf('back'), 'restore-volume-size', { volume: 'a' });
+      expect(reasonOf(result)).to.equal('UndoOnly');
+    });
+  });
+
+  it('names a system that it does not serve, and a directory that is not there', async () => {
+    const args = { volume: 'a', size_bytes: mebibyte };
+    const elsewhere = await bench.execute(callOf('make', { system: 'moon' }), 'create-volume', args);
+    expect(elsewhere).to.include({ kind: 'failed', reason: 'SystemUnknown', effect: 'none' });
+    await bench.remove();
+    const unmounted = await bench.execute(callOf('make', { attempt: 2 }), 'create-volume', args);
+    // A first attempt may have left something there.
+    expect(unmounted).to.include({ reason: 'SystemUnavailable', retryable: true, effect: 'unknown' });
+    await mkdir(bench.rootDir);
+  });
+
+  it('provisions several volumes at once', async () => {
+    let waiting = 0;
+    let release = (): void => undefined;
+    const all = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const controller = bench.controllerWith({
+      faultPoint: async (point) => {
+        if (point !== 'create-volume:temp-made') return;
+        waiting++;
+        // Only if all four are inside at the same time does any of them get on.
+        if (waiting === 4) release();
+        await all;
+      },
+    });
+    const volumes = ['a', 'b', 'c', 'd'];
+    const results = await Promise.all(
+      volumes.map(async (volume) => {
+        const context = contextOf(callOf(`make-${volume}`));
+        return await controller.execute(context, 'create-volume', { volume, size_bytes: mebibyte });
+      }),
+    );
+    expect(results.map(({ kind }) => kind)).to.deep.equal(['done', 'done', 'done', 'done']);
+  });
+});
