@@ -27,20 +27,22 @@ export interface Call {
   /** The volume's lock; children that change something inherit it. */
   readonly lock: HeldLock;
   readonly ledger: Ledger;
-  /** Whose object it is about: the step's own key, or for an undo that of the undone step. */
+  /** Under which key it makes things: the step's own, or for an undo that of the undone step. */
   readonly key: string;
+  /** That key and those before it: what was made under any of them is the step's. */
+  readonly keys: readonly string[];
   /** What the step has left so far; goes into a failure that is known. */
   readonly trace: { effect: Effect };
   /** Passes a named instant: waits for the injected hook and ends the call if it was aborted meanwhile. */
   readonly reach: (point: LinuxFaultPoint) => Promise<void>;
 }
 
-/** Whose the call's objects are; for an undo the undone step's. */
-export function ownerKey(context: CallContext): string {
-  if (context.direction === 'forward') return context.idempotencyKey;
-  if (context.undone === undefined)
-    throw new TypeError(`Undo of ${context.step} does not say what it undoes`);
-  return context.undone.idempotencyKey;
+/** The keys of the step, or for an undo of the undone step; the last one first. */
+function ownKeys(context: CallContext): readonly [string, ...string[]] {
+  if (context.direction === 'forward') return [context.idempotencyKey, ...context.formerKeys];
+  const { step, undone } = context;
+  if (undone === undefined) throw new TypeError(`Undo of ${step} does not say what it undoes`);
+  return [undone.idempotencyKey, ...undone.formerKeys];
 }
 
 /**
@@ -110,7 +112,7 @@ export async function withVolume<T>(
   work: (call: Call) => Promise<T>,
 ): Promise<T> {
   const system = findSystem(settings, context);
-  const key = ownerKey(context);
+  const keys = ownKeys(context);
   const { clock, run, faultPoint } = settings;
   const deadline = new AbortController();
   const cancelDeadline = clock.setTimer(context.deadlineMs - clock.nowMs(), () => {
@@ -131,7 +133,21 @@ export async function withVolume<T>(
       };
       const trace = { effect: effectSoFar(context) };
       return await work({
-        ...{ context, system, volume, paths, clock, run, signal, lock, ledger, key, trace, reach },
+        ...{
+          context,
+          system,
+          volume,
+          paths,
+          clock,
+          run,
+          signal,
+          lock,
+          ledger,
+          key: keys[0],
+          keys,
+          trace,
+          reach,
+        },
       });
     });
   } finally {

@@ -44,6 +44,8 @@ export interface IoSession {
   command(text: string): Promise<string>;
   /** Logs out. */
   close(): Promise<void>;
+  /** Ends at once, without logging out. */
+  abandon(): void;
 }
 
 /** See the file's head. */
@@ -146,6 +148,7 @@ async function openSession(options: InitiatorOptions, unit: UnitAddress): Promis
       await shell.ask('quit');
       await shell.ended;
     },
+    abandon: kill,
   };
 }
 

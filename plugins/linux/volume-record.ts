@@ -91,14 +91,14 @@ export function withGrowth(record: VolumeRecord, growth: Growth): VolumeRecord {
   return { ...record, growths };
 }
 
-/** The growth that the key made. */
-export function growthOf(record: VolumeRecord, key: string): Growth | undefined {
-  return record.growths.find((growth) => growth.key === key);
+/** The growth that a step with these keys made. */
+export function growthOf(record: VolumeRecord, keys: readonly string[]): Growth | undefined {
+  return record.growths.find(({ key }) => keys.includes(key));
 }
 
-/** The grant that the key made. */
-export function grantOf(record: VolumeRecord, key: string): Grant | undefined {
-  return record.export?.grants.find((grant) => grant.key === key);
+/** The grant that a step with these keys made. */
+export function grantOf(record: VolumeRecord, keys: readonly string[]): Grant | undefined {
+  return record.export?.grants.find(({ key }) => keys.includes(key));
 }
 
 /** The grants that let anybody in. */

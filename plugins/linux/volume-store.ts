@@ -72,9 +72,9 @@ export async function imageSize({ paths, volume }: Call): Promise<number> {
 }
 
 /** Makes the data file under its temporary name, in place of what a dead attempt left of it. */
-export async function makeTemporary({ paths, key }: Call): Promise<string> {
-  const path = paths.temporary(key);
-  await removeFile(path);
+export async function makeTemporary(call: Call): Promise<string> {
+  const path = call.paths.temporary(call.key);
+  await removeTemporaries(call);
   const { O_CREAT, O_EXCL, O_RDWR } = constants;
   const file = await open(path, O_CREAT | O_EXCL | O_RDWR, 0o600);
   await file.close();
@@ -102,8 +102,21 @@ export async function publish(call: Call): Promise<void> {
 }
 
 /** Whether the file under the final name is the one that this step made, also before there is a record. */
-export async function isPublished({ paths, key }: Call): Promise<boolean> {
-  return await isSameFile(paths.temporary(key), paths.image);
+export async function isPublished({ paths, keys }: Call): Promise<boolean> {
+  for (const key of keys) {
+    if (await isSameFile(paths.temporary(key), paths.image)) return true;
+  }
+  return false;
+}
+
+/** Whether a temporary name of this step is there. */
+export async function hasTemporary({ paths, keys }: Call): Promise<boolean> {
+  return await isAnyThere(keys.map((key) => paths.temporary(key)));
+}
+
+/** Whether a data file that this step removes has lost its final name and is still there. */
+export async function isHidden({ paths, keys }: Call): Promise<boolean> {
+  return await isAnyThere(keys.map((key) => paths.hidden(key)));
 }
 
 /** Whether a file of the final name is there. */
@@ -120,6 +133,16 @@ export async function hide({ paths, key }: Call): Promise<void> {
 /** Removes a file of the volume and makes that last. */
 export async function removeForGood({ paths }: Call, path: string): Promise<void> {
   if (await removeFile(path)) await syncDirectory(paths.directory);
+}
+
+/** Removes what this step has under temporary names; a complete volume keeps its final name. */
+export async function removeTemporaries(call: Call): Promise<void> {
+  for (const key of call.keys) await removeForGood(call, call.paths.temporary(key));
+}
+
+/** Removes the bytes of what this step has hidden. */
+export async function removeHidden(call: Call): Promise<void> {
+  for (const key of call.keys) await removeForGood(call, call.paths.hidden(key));
 }
 
 /** The refusal for a file of the final name that this step did not make. */
@@ -144,6 +167,13 @@ export async function listVolumes(system: LinuxSystem): Promise<string[]> {
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
     .map((name) => name.slice(0, -'.json'.length))
     .sort();
+}
+
+async function isAnyThere(paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) {
+    if ((await statIfThere(path)) !== undefined) return true;
+  }
+  return false;
 }
 
 async function isSameFile(left: string, right: string): Promise<boolean> {

@@ -4,18 +4,18 @@ import { reserveSpace, writeZeros } from '../allocate.js';
 import type { VolumeMethod } from '../answers.js';
 import { readFlag, readSize, readVolume } from '../arguments.js';
 import { makerOf, type Call } from '../call.js';
-import { statIfThere } from '../files.js';
 import { shortHash } from '../ledger-format.js';
 import { knownFailure, Refusal } from '../refusal.js';
 import type { VolumeRecord } from '../volume-record.js';
 import {
   hasImage,
+  hasTemporary,
   isPublished,
   makeTemporary,
   nameTaken,
   publish,
   readRecord,
-  removeForGood,
+  removeTemporaries,
   setImageLength,
   writeRecord,
 } from '../volume-store.js';
@@ -37,8 +37,8 @@ export const createVolume: VolumeMethod<CreateArguments> = {
     const record = await readRecord(call.paths);
     if (record !== undefined) {
       // Under another step's record our temporary is of no use any more, under our own it is a second name.
-      await removeForGood(call, call.paths.temporary(call.key));
-      call.trace.effect = record.maker.key === call.key ? 'some' : 'none';
+      await removeTemporaries(call);
+      call.trace.effect = call.keys.includes(record.maker.key) ? 'some' : 'none';
       requireOwn(call, record, args);
       return done(outputOf(call, record));
     }
@@ -47,19 +47,18 @@ export const createVolume: VolumeMethod<CreateArguments> = {
     const made = newRecord(call, args);
     await writeRecord(call.paths, made);
     await call.reach('create-volume:recorded');
-    await removeForGood(call, call.paths.temporary(call.key));
+    await removeTemporaries(call);
     await call.reach('create-volume:temp-removed');
     return done(outputOf(call, made));
   },
   probe: async (call) => {
     const record = await readRecord(call.paths);
-    const temporary = call.paths.temporary(call.key);
-    if (record?.maker.key === call.key) {
+    if (record !== undefined && call.keys.includes(record.maker.key)) {
       // No further attempt will come by to do it.
-      await removeForGood(call, temporary);
+      await removeTemporaries(call);
       return done(outputOf(call, record));
     }
-    return notDone((await statIfThere(temporary)) === undefined ? 'none' : 'some');
+    return notDone((await hasTemporary(call)) ? 'some' : 'none');
   },
 };
 
@@ -71,7 +70,7 @@ async function makeImage(call: Call, args: CreateArguments): Promise<void> {
   } catch (error) {
     // What is known not to have worked leaves nothing; what is not known is left for the next attempt.
     if (knownFailure(error, 'none') !== undefined) {
-      await removeForGood(call, call.paths.temporary(call.key));
+      await removeTemporaries(call);
       call.trace.effect = 'none';
     }
     throw error;
@@ -116,7 +115,7 @@ function serialOf({ system, volume, key }: Call): string {
 
 function requireOwn(call: Call, record: VolumeRecord, args: CreateArguments): void {
   const { volume, maker } = record;
-  if (maker.key !== call.key) {
+  if (!call.keys.includes(maker.key)) {
     throw new Refusal(
       'VolumeExists',
       `Volume ${volume} of storage system ${call.system.id} was made by ${maker.workflow}/${maker.step}`,

@@ -6,11 +6,21 @@ import { done, notDone } from '../../../src/controller.js';
 import type { VolumeMethod } from '../answers.js';
 import { readVolume } from '../arguments.js';
 import type { Call } from '../call.js';
-import { statIfThere } from '../files.js';
 import { Refusal } from '../refusal.js';
 import { findForeignUse } from '../target-lookup.js';
 import { grantsOf, initiatorsOf, type VolumeRecord } from '../volume-record.js';
-import { hasImage, hide, isPublished, nameTaken, readRecord, removeForGood } from '../volume-store.js';
+import {
+  hasImage,
+  hasTemporary,
+  hide,
+  isHidden,
+  isPublished,
+  nameTaken,
+  readRecord,
+  removeForGood,
+  removeHidden,
+  removeTemporaries,
+} from '../volume-store.js';
 
 interface DeleteArguments {
   readonly volume: string;
@@ -20,11 +30,14 @@ interface DeleteArguments {
 export const deleteVolume: VolumeMethod<DeleteArguments> = {
   parse: (args) => ({ volume: readVolume(args) }),
   execute: async (call, { volume }) => {
-    const record = await readRecord(call.paths);
-    if (call.ledger.hasDeletedUnder(call.key) || (await isHidden(call))) {
+    if (await isHidden(call)) {
       call.trace.effect = 'some';
-      await finish(call, record);
-    } else if (record === undefined) {
+      await finish(call);
+      if (call.context.direction === 'forward') return done({ volume });
+    }
+    if (hasDeleted(call)) return done({ volume });
+    const record = await readRecord(call.paths);
+    if (record === undefined) {
       await removeUnrecorded(call);
     } else if (isMeant(call, record)) {
       await requireUnused(call, record);
@@ -32,15 +45,15 @@ export const deleteVolume: VolumeMethod<DeleteArguments> = {
       if (await hasImage(call)) await hide(call);
       call.trace.effect = 'some';
       await call.reach('delete-volume:hidden');
-      await finish(call, record);
+      await finish(call);
     } else {
-      await removeForGood(call, call.paths.temporary(call.key));
+      await removeTemporaries(call);
     }
     return done({ volume });
   },
   probe: async (call, { volume }) => {
     if (await isHidden(call)) return notDone('some');
-    if (call.ledger.hasDeletedUnder(call.key)) return done({ volume });
+    if (hasDeleted(call)) return done({ volume });
     const record = await readRecord(call.paths);
     if (record !== undefined && isMeant(call, record)) return notDone('none');
     if (call.context.direction === 'undo') {
@@ -52,27 +65,34 @@ export const deleteVolume: VolumeMethod<DeleteArguments> = {
 
 /** A step deletes whatever has the name; an undo only what the undone step made. */
 function isMeant(call: Call, record: VolumeRecord): boolean {
-  return call.context.direction === 'forward' || record.maker.key === call.key;
+  return call.context.direction === 'forward' || call.keys.includes(record.maker.key);
+}
+
+/**
+ * An earlier call did it all, whatever has the name now. An undo need not remember that: it knows what it
+ * has to remove by who made it.
+ */
+function hasDeleted({ context, ledger, keys }: Call): boolean {
+  return context.direction === 'forward' && keys.some((key) => ledger.hasDeletedUnder(key));
 }
 
 /** Goes on from where the data file lost its name. */
-async function finish(call: Call, record: VolumeRecord | undefined): Promise<void> {
+async function finish(call: Call): Promise<void> {
   // A data file under the final name is a new volume's, made after the former record was gone.
-  if (record !== undefined && !(await hasImage(call))) await removeForGood(call, call.paths.record);
+  if (!(await hasImage(call))) await removeForGood(call, call.paths.record);
   await call.reach('delete-volume:record-removed');
   // From here on a repeat of this call finds that it is done, also when the name is in use again.
-  await call.ledger.rememberDeletion(call.key);
-  await removeForGood(call, call.paths.hidden(call.key));
-  await removeForGood(call, call.paths.temporary(call.key));
+  if (call.context.direction === 'forward') await call.ledger.rememberDeletion(call.key);
+  await removeHidden(call);
+  await removeTemporaries(call);
   await call.reach('delete-volume:data-removed');
 }
 
 /** What there may be without a record: nothing, a half-made volume of the undone step, or a foreign file. */
 async function removeUnrecorded(call: Call): Promise<void> {
-  const { paths, key } = call;
   if (call.context.direction === 'undo') {
-    if (await isPublished(call)) await removeForGood(call, paths.image);
-    await removeForGood(call, paths.temporary(key));
+    if (await isPublished(call)) await removeForGood(call, call.paths.image);
+    await removeTemporaries(call);
   } else if (await hasImage(call)) {
     throw await nameTaken(call);
   }
@@ -93,12 +113,4 @@ async function requireUnused(call: Call, record: VolumeRecord): Promise<void> {
   if (foreign !== undefined) {
     throw new Refusal('VolumeInUse', `Volume ${volume} is behind target ${foreign}, which no workflow made`);
   }
-}
-
-async function isHidden({ paths, key }: Call): Promise<boolean> {
-  return (await statIfThere(paths.hidden(key))) !== undefined;
-}
-
-async function hasTemporary({ paths, key }: Call): Promise<boolean> {
-  return (await statIfThere(paths.temporary(key))) !== undefined;
 }

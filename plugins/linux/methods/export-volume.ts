@@ -48,7 +48,7 @@ export const exportVolume: VolumeMethod<ExportArguments> = {
   },
   execute: async (call, args) => {
     const { record } = await requireVolume(call);
-    call.trace.effect = grantOf(record, call.key) === undefined ? 'none' : 'some';
+    call.trace.effect = grantOf(record, call.keys) === undefined ? 'none' : 'some';
     requireCompatible(call, record, args);
     await withTgtd(call, async (now) => {
       await admit(call, now, record, args);
@@ -57,7 +57,7 @@ export const exportVolume: VolumeMethod<ExportArguments> = {
   },
   probe: async (call, args) => {
     const record = await readRecord(call.paths);
-    const grant = record === undefined ? undefined : grantOf(record, call.key);
+    const grant = record === undefined ? undefined : grantOf(record, call.keys);
     if (record === undefined || grant === undefined) return notDone('none');
     if (grant.state !== 'done') return notDone('some');
     const isWhole = await withTgtd(call, (now) =>
@@ -68,12 +68,12 @@ export const exportVolume: VolumeMethod<ExportArguments> = {
 };
 
 function requireCompatible(call: Call, record: VolumeRecord, { initiators, chap }: ExportArguments): void {
-  const own = grantOf(record, call.key);
+  const own = grantOf(record, call.keys);
   const username = chap?.username ?? '';
   if (own !== undefined && (own.username !== username || own.initiators.join() !== initiators.join())) {
     throw new Refusal('KeyReused', `Volume ${record.volume} was exported by this step with other arguments`);
   }
-  const other = grantsOf(record).find(({ key }) => key !== call.key);
+  const other = grantsOf(record).find(({ key }) => !call.keys.includes(key));
   if (other === undefined || (other.username === '') === (username === '')) return;
   // tgtd asks all initiators of a target for a secret or none: one kind would lock the other out.
   const how = other.username === '' ? 'without CHAP' : 'with CHAP';
@@ -84,8 +84,10 @@ function requireCompatible(call: Call, record: VolumeRecord, { initiators, chap 
 }
 
 async function admit(call: Call, now: TgtdNow, record: VolumeRecord, args: ExportArguments): Promise<void> {
-  const { key, volume, paths, clock, signal, reach } = call;
-  const known = grantOf(record, key);
+  const { volume, paths, clock, signal, reach } = call;
+  const known = grantOf(record, call.keys);
+  // What was begun under a former key goes on under it, as the account's record has that one too.
+  const key = known?.key ?? call.key;
   if (known?.state === 'done' && isServed(now, identityOf(call, now.instance), record, [known])) return;
   // First all that can be refused, while nothing was changed.
   const found = lookUpTarget(now.view, identityOf(call, now.instance), record.export);
@@ -99,7 +101,7 @@ async function admit(call: Call, now: TgtdNow, record: VolumeRecord, args: Expor
     grantsOf(record).filter((grant) => grant.key !== key),
   );
 
-  const begun: Grant = { ...makerOf(call), ...grantArguments(args), state: 'begun' };
+  const begun: Grant = { ...makerOf(call), key, ...grantArguments(args), state: 'begun' };
   const exported = exportRecord(call, now, record, target);
   const write = async (grant: Grant): Promise<void> => {
     await writeRecord(paths, {

@@ -19,7 +19,7 @@ export const resizeVolume: VolumeMethod<ResizeArguments> = {
   parse: (args) => ({ volume: readVolume(args), sizeBytes: readSize(args, 'size_bytes') }),
   execute: async (call, { volume, sizeBytes }) => {
     const { record, sizeBytes: currentBytes } = await requireVolume(call);
-    const known = growthOf(record, call.key);
+    const known = growthOf(record, call.keys);
     call.trace.effect = known === undefined ? 'none' : 'some';
     if (known?.toBytes !== undefined && known.toBytes !== sizeBytes) {
       throw new Refusal('KeyReused', `Volume ${volume} was resized by this step to ${known.toBytes} bytes`);
@@ -41,7 +41,7 @@ export const resizeVolume: VolumeMethod<ResizeArguments> = {
   },
   probe: async (call, { volume }) => {
     const record = await readRecord(call.paths);
-    const growth = record === undefined ? undefined : growthOf(record, call.key);
+    const growth = record === undefined ? undefined : growthOf(record, call.keys);
     if (growth === undefined || growth.state === 'undone') return notDone('none');
     return growth.state === 'done' ? done(outputOf(volume, growth)) : notDone('some');
   },
@@ -56,7 +56,7 @@ async function begin(
 ): Promise<Growth> {
   // An earlier attempt may have grown the file already: what it recorded is the former size.
   if (known?.state === 'begun') return known;
-  const growth: Growth = { key: call.key, fromBytes, toBytes, state: 'begun' };
+  const growth: Growth = { key: known?.key ?? call.key, fromBytes, toBytes, state: 'begun' };
   await writeRecord(call.paths, withGrowth(record, growth));
   call.trace.effect = 'some';
   await call.reach('resize-volume:intended');
@@ -73,7 +73,7 @@ async function grow(call: Call, before: VolumeRecord, fromBytes: number, toBytes
     await setImageLength(paths.image, toBytes);
   } catch (error) {
     // Only what this very call has grown is taken back: nobody can have seen it.
-    if (knownFailure(error, 'none') !== undefined && growthOf(before, call.key) === undefined) {
+    if (knownFailure(error, 'none') !== undefined && growthOf(before, call.keys) === undefined) {
       if ((await imageSize(call)) > fromBytes) await setImageLength(paths.image, fromBytes);
       await writeRecord(paths, before);
       call.trace.effect = 'none';

@@ -22,7 +22,7 @@ export const restoreVolumeSize: VolumeMethod<RestoreArguments> = {
     requireUndo(call);
     const record = await readRecord(call.paths);
     if (record === undefined) return done({ volume });
-    const growth = growthOf(record, call.key);
+    const growth = growthOf(record, call.keys);
     if (growth === undefined) requireForgettable(call, record);
     else if (growth.state !== 'undone') await undo(call, record, growth);
     return done(await outputOf(call));
@@ -31,7 +31,7 @@ export const restoreVolumeSize: VolumeMethod<RestoreArguments> = {
     requireUndo(call);
     const record = await readRecord(call.paths);
     if (record === undefined) return done({ volume });
-    const growth = growthOf(record, call.key);
+    const growth = growthOf(record, call.keys);
     if (growth !== undefined && growth.state !== 'undone') {
       return notDone((await imageSize(call)) === growth.toBytes ? 'none' : 'some');
     }
@@ -45,7 +45,7 @@ async function undo(call: Call, record: VolumeRecord, growth: Growth): Promise<v
   const { fromBytes, toBytes } = growth;
   const last = record.growths.filter(({ state }) => state !== 'undone').at(-1);
   const currentBytes = await imageSize(call);
-  if (last?.key !== call.key || currentBytes > toBytes) {
+  if (last?.key !== growth.key || currentBytes > toBytes) {
     throw new Refusal(
       'VolumeGrownSince',
       `Volume ${volume} was grown again after this step, to ${currentBytes} bytes: undo that first`,

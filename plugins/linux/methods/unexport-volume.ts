@@ -59,7 +59,7 @@ export const unexportVolume: VolumeMethod<UnexportArguments> = {
 /** The grants that stay. */
 function remaining(call: Call, record: VolumeRecord, { initiators }: UnexportArguments): Grant[] {
   const grants = grantsOf(record);
-  if (call.context.direction === 'undo') return grants.filter(({ key }) => key !== call.key);
+  if (call.context.direction === 'undo') return grants.filter(({ key }) => !call.keys.includes(key));
   return withoutInitiators(grants, new Set(initiators ?? initiatorsOf(grants)));
 }
 

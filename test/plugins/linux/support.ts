@@ -42,6 +42,7 @@ export function callOf(step: string, overrides: Partial<CallData> = {}): CallDat
     attempt: 1,
     fencingToken: nextToken(),
     idempotencyKey: `key-${step}`,
+    formerKeys: [],
     deadlineMs: Date.now() + 60_000,
     system: 'shelf',
     tenant: 'acme',
@@ -56,7 +57,14 @@ export function undoOf(step: string, undone: Partial<UndoneStep> = {}): CallData
   return callOf(step, {
     direction: 'undo',
     idempotencyKey: `${idempotencyKey}-undo`,
-    undone: { state: 'unknown', effect: 'unknown', output: undefined, idempotencyKey, ...undone },
+    undone: {
+      state: 'unknown',
+      effect: 'unknown',
+      output: undefined,
+      idempotencyKey,
+      formerKeys: [],
+      ...undone,
+    },
   });
 }
 

@@ -1,7 +1,9 @@
 /** Volumes without anybody who uses them: files, records, refusals. No tgtd runs. */
 import { expect } from 'chai';
-import { link, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LinuxFaultPoint } from '../../../plugins/linux/index.js';
+import type { JsonObject } from '../../../src/controller.js';
 import {
   contextOf,
   callOf,
@@ -11,11 +13,21 @@ import {
   reasonOf,
   undoOf,
   type Bench,
+  type CallData,
 } from './support.js';
 
 describe('linux: volumes', () => {
   let bench: Bench;
   const image = (volume: string): string => join(bench.rootDir, 'volumes', `${volume}.img`);
+  /** Makes a volume and ends the call at that instant as a crash would. */
+  const dieAt = async (fatal: LinuxFaultPoint, data: CallData, args: JsonObject): Promise<void> => {
+    const dying = bench.controllerWith({
+      faultPoint: (point) => {
+        if (point === fatal) throw new Error('the power went');
+      },
+    });
+    expect(await errorOf(dying.execute(contextOf(data), 'create-volume', args))).to.contain('power');
+  };
   beforeEach(async () => {
     bench = await createBench();
   });
@@ -154,6 +166,25 @@ describe('linux: volumes', () => {
       expect(result).to.include({ kind: 'failed', reason: 'KeyReused', effect: 'some' });
     });
 
+    it('after an operator retried it, goes on with what it made under its former key', async () => {
+      const args = { volume: 'a', size_bytes: mebibyte };
+      for (const point of [
+        'create-volume:filled',
+        'create-volume:renamed',
+        'create-volume:recorded',
+      ] as const) {
+        await dieAt(point, callOf('make'), args);
+        const later = { idempotencyKey: 'key-later', formerKeys: ['key-make'] };
+        await bench.must(callOf('make', later), 'create-volume', args);
+        expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+        await bench.must(undoOf('make', later), 'delete-volume', { volume: 'a' });
+        expect(await bench.files()).to.deep.equal([]);
+        await dieAt(point, callOf('make'), args);
+        await bench.must(undoOf('make', later), 'delete-volume', { volume: 'a' });
+        expect(await bench.files()).to.deep.equal([]);
+      }
+    });
+
     it('gives a volume that is made again another serial number', async () => {
       const args = { volume: 'a', size_bytes: mebibyte };
       const first = await bench.must(callOf('make'), 'create-volume', args);
@@ -236,7 +267,6 @@ describe('linux: volumes', () => {
     it('removes a volume whose file somebody took away', async () => {
       await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
       await link(image('a'), join(bench.rootDir, 'taken'));
-      const { unlink } = await import('node:fs/promises');
       await unlink(image('a'));
       await bench.must(callOf('del'), 'delete-volume', { volume: 'a' });
       expect(await bench.files()).to.deep.equal(['taken']);
@@ -292,7 +322,6 @@ describe('linux: volumes', () => {
 
     it('is not undone where somebody wrote: the bytes stay, and the failure names the way out', async () => {
       await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
-      const { open } = await import('node:fs/promises');
       const file = await open(image('a'), 'r+');
       await file.write(Buffer.from('precious'), 0, 8, 3 * mebibyte);
       await file.close();
