@@ -15,6 +15,7 @@ export default tseslint.config(
       ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_' }],
       // `return await` keeps the frame in the stack of an error.
       '@typescript-eslint/return-await': ['error', 'always'],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],

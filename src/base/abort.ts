@@ -1,4 +1,5 @@
 /** Scopes of work that end together. */
+import { setMaxListeners } from 'node:events';
 
 /**
  * A controller that aborts when one of the parents does, and forgets them when it ends by itself, so that
@@ -9,6 +10,7 @@ export class AbortScope {
   readonly #detach: () => void;
 
   constructor(...parents: readonly AbortSignal[]) {
+    allowManyListeners(this.#controller.signal);
     const listeners: (() => void)[] = [];
     this.#detach = () => {
       for (const remove of listeners) remove();
@@ -57,4 +59,17 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
       signal.removeEventListener('abort', onAbort);
     });
   });
+}
+
+/**
+ * Says that many may listen to the signal: thousands of calls run under one session. Whoever listens for less than
+ * the signal's life takes his listener away again.
+ */
+export function allowManyListeners(signal: AbortSignal): void {
+  setMaxListeners(0, signal);
+}
+
+/** Whether the signal has aborted by now: for asking again after an await, which the type checker does not see. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }

@@ -8,7 +8,7 @@ export type CancelTimer = () => void;
 
 /** Where time comes from. */
 export interface Clock {
-  /** Milliseconds since 1970 by the wall clock. May jump either way: it delays, it never guards. */
+  /** Whole milliseconds since 1970 by the wall clock. May jump either way: it delays, it never guards. */
   nowMs(): number;
   /** Milliseconds that never go back. Deadlines and leases go by it. */
   monotonicMs(): number;

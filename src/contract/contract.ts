@@ -28,8 +28,10 @@ export interface UndoneStep {
   readonly effect: Effect;
   /** What it returned, if it succeeded. */
   readonly output: JsonObject | undefined;
-  /** The key of its calls: what was made under another key is not this step's and must not be touched. */
+  /** The key of its last calls: what was made under neither it nor `formerKeys` must not be touched. */
   readonly idempotencyKey: string;
+  /** The keys that its calls had before an operator retried it after a known failure. */
+  readonly formerKeys: readonly string[];
 }
 
 /** What every call carries. */
@@ -48,6 +50,8 @@ export interface CallContext {
   readonly fencingToken: FencingToken;
   /** The same for all attempts of this step in this direction, until an operator retries a known failure. */
   readonly idempotencyKey: string;
+  /** The keys that the step's calls had before such a retry: what was made under them is this step's too. */
+  readonly formerKeys: readonly string[];
   /** When the call has to be over, in milliseconds since 1970. */
   readonly deadlineMs: number;
   /** The system that the step names; empty for none. */
@@ -149,8 +153,8 @@ export interface MethodDescription {
   readonly argumentsSchema: JsonObject;
   /** JSON Schema (2020-12) of the output; undefined for any. */
   readonly outputSchema: JsonObject | undefined;
-  /** How it is undone. */
-  readonly undo: UndoDeclaration;
+  /** How it is undone; undefined: it does not say, and each step has to. */
+  readonly undo: UndoDeclaration | undefined;
   /** The class of operations that a limit counts. */
   readonly limitClass: string;
   /** How long one attempt may take, the external task included. */

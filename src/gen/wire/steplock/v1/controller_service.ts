@@ -127,7 +127,14 @@ export interface CallContext {
   /** Whose the workflow is. */
   tenant: string;
   /** For an undo: what is known of the step that it undoes. */
-  undone?: StepOutcome | undefined;
+  undone?:
+    | StepOutcome
+    | undefined;
+  /**
+   * The keys that the step's calls had before an operator retried it after a known failure: what was made under
+   * them is this step's too.
+   */
+  formerKeys: string[];
 }
 
 /** Orders claims: first by generation, then by revision. */
@@ -148,8 +155,10 @@ export interface StepOutcome {
   output?:
     | { [key: string]: any }
     | undefined;
-  /** The key of its calls; what was made under another key is not to be touched. */
+  /** The key of its last calls; what was made under neither it nor former_keys is not to be touched. */
   idempotencyKey: string;
+  /** The keys that its calls had before an operator retried it after a known failure. */
+  formerKeys: string[];
 }
 
 /** Request of Execute. */
@@ -882,6 +891,7 @@ function createBaseCallContext(): CallContext {
     system: "",
     tenant: "",
     undone: undefined,
+    formerKeys: [],
   };
 }
 
@@ -919,6 +929,9 @@ export const CallContext: MessageFns<CallContext> = {
     }
     if (message.undone !== undefined) {
       StepOutcome.encode(message.undone, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.formerKeys) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -1024,6 +1037,14 @@ export const CallContext: MessageFns<CallContext> = {
             message.undone = StepOutcome.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.formerKeys.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1061,6 +1082,11 @@ export const CallContext: MessageFns<CallContext> = {
       system: isSet(object.system) ? globalThis.String(object.system) : "",
       tenant: isSet(object.tenant) ? globalThis.String(object.tenant) : "",
       undone: isSet(object.undone) ? StepOutcome.fromJSON(object.undone) : undefined,
+      formerKeys: globalThis.Array.isArray(object?.formerKeys)
+        ? object.formerKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.former_keys)
+        ? object.former_keys.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1099,6 +1125,9 @@ export const CallContext: MessageFns<CallContext> = {
     if (message.undone !== undefined) {
       obj.undone = StepOutcome.toJSON(message.undone);
     }
+    if (message.formerKeys?.length) {
+      obj.formerKeys = message.formerKeys;
+    }
     return obj;
   },
 
@@ -1122,6 +1151,7 @@ export const CallContext: MessageFns<CallContext> = {
     message.undone = (object.undone !== undefined && object.undone !== null)
       ? StepOutcome.fromPartial(object.undone)
       : undefined;
+    message.formerKeys = object.formerKeys?.map((e) => e) || [];
     return message;
   },
 };
@@ -1212,7 +1242,7 @@ export const FencingToken: MessageFns<FencingToken> = {
 };
 
 function createBaseStepOutcome(): StepOutcome {
-  return { state: 0, effect: 0, output: undefined, idempotencyKey: "" };
+  return { state: 0, effect: 0, output: undefined, idempotencyKey: "", formerKeys: [] };
 }
 
 export const StepOutcome: MessageFns<StepOutcome> = {
@@ -1228,6 +1258,9 @@ export const StepOutcome: MessageFns<StepOutcome> = {
     }
     if (message.idempotencyKey !== "") {
       writer.uint32(34).string(message.idempotencyKey);
+    }
+    for (const v of message.formerKeys) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1277,6 +1310,14 @@ export const StepOutcome: MessageFns<StepOutcome> = {
             message.idempotencyKey = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.formerKeys.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1299,6 +1340,11 @@ export const StepOutcome: MessageFns<StepOutcome> = {
         : isSet(object.idempotency_key)
         ? globalThis.String(object.idempotency_key)
         : "",
+      formerKeys: globalThis.Array.isArray(object?.formerKeys)
+        ? object.formerKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.former_keys)
+        ? object.former_keys.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1316,6 +1362,9 @@ export const StepOutcome: MessageFns<StepOutcome> = {
     if (message.idempotencyKey !== "") {
       obj.idempotencyKey = message.idempotencyKey;
     }
+    if (message.formerKeys?.length) {
+      obj.formerKeys = message.formerKeys;
+    }
     return obj;
   },
 
@@ -1328,6 +1377,7 @@ export const StepOutcome: MessageFns<StepOutcome> = {
     message.effect = object.effect ?? 0;
     message.output = object.output ?? undefined;
     message.idempotencyKey = object.idempotencyKey ?? "";
+    message.formerKeys = object.formerKeys?.map((e) => e) || [];
     return message;
   },
 };

@@ -125,7 +125,7 @@ export interface AttemptRecord {
 }
 
 /**
- * queue/{lane}/{shard}/{workflow}/{step}: a step that may run, and who has it. A call whose attempt is
+ * queue/{shard}/{workflow}/{step}: a step that may run, and who has it. A call whose attempt is
  * here and whose outcome is not is in doubt, whatever became of the claimer.
  */
 export interface QueueItem {
@@ -147,7 +147,7 @@ export interface QueueItem {
   system: string;
   /** Whose. */
   tenant: string;
-  /** The lane. */
+  /** The lane: 0 first. */
   priority: number;
   /** Who has it; absent: nobody. */
   claim?:
@@ -190,7 +190,7 @@ export interface QueueItem {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
-/** incident/{incident}: something for a person. */
+/** incident/{shard}/{workflow}/{step}.{number}: something for a person. Its id is {workflow}.{step}.{number}. */
 export interface IncidentRecord {
   /** The unit that wrote it. */
   unitId: string;

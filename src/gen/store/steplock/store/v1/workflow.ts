@@ -149,6 +149,26 @@ export interface WorkflowHead_LabelsEntry {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+/**
+ * live/{shard}/{workflow}: what every node knows of each workflow that has not ended, and what every guard about a
+ * workflow compares. Written with each change of the head, deleted with its end.
+ */
+export interface LiveRecord {
+  /** The unit that wrote it. */
+  unitId: string;
+  /** As in the head. */
+  state: HeadState;
+  /** As in the head. */
+  cancelRunning: boolean;
+  /** As in the head. */
+  priority: number;
+  /** As in the head. */
+  tenant: string;
+  /** As in the head. */
+  uid: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
 /** Which plan records belong to a workflow. */
 export interface PlanExtent {
   /** Chunks 0 to chunks - 1. */
@@ -233,6 +253,8 @@ export interface VerbRecord {
   cancelRunning: boolean;
   /** For skip: the output as JSON; empty for none. */
   output: Buffer;
+  /** Of the request, for its RequestRecord. */
+  digest: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -709,6 +731,137 @@ export const WorkflowHead_LabelsEntry: MessageFns<WorkflowHead_LabelsEntry> = {
     const message = createBaseWorkflowHead_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLiveRecord(): LiveRecord {
+  return { unitId: "", state: 0, cancelRunning: false, priority: 0, tenant: "", uid: "", _unknownFields: {} };
+}
+
+export const LiveRecord: MessageFns<LiveRecord> = {
+  encode(message: LiveRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    if (message.cancelRunning !== false) {
+      writer.uint32(24).bool(message.cancelRunning);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(32).uint32(message.priority);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(42).string(message.tenant);
+    }
+    if (message.uid !== "") {
+      writer.uint32(50).string(message.uid);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LiveRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLiveRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cancelRunning = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.priority = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LiveRecord>): LiveRecord {
+    return LiveRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LiveRecord>): LiveRecord {
+    const message = createBaseLiveRecord();
+    message.unitId = object.unitId ?? "";
+    message.state = object.state ?? 0;
+    message.cancelRunning = object.cancelRunning ?? false;
+    message.priority = object.priority ?? 0;
+    message.tenant = object.tenant ?? "";
+    message.uid = object.uid ?? "";
     return message;
   },
 };
@@ -1193,6 +1346,7 @@ function createBaseVerbRecord(): VerbRecord {
     keep: false,
     cancelRunning: false,
     output: Buffer.alloc(0),
+    digest: "",
     _unknownFields: {},
   };
 }
@@ -1228,6 +1382,9 @@ export const VerbRecord: MessageFns<VerbRecord> = {
     }
     if (message.output.length !== 0) {
       writer.uint32(82).bytes(message.output);
+    }
+    if (message.digest !== "") {
+      writer.uint32(90).string(message.digest);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1333,6 +1490,14 @@ export const VerbRecord: MessageFns<VerbRecord> = {
             message.output = Buffer.from(reader.bytes());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1368,6 +1533,7 @@ export const VerbRecord: MessageFns<VerbRecord> = {
     message.keep = object.keep ?? false;
     message.cancelRunning = object.cancelRunning ?? false;
     message.output = object.output ?? Buffer.alloc(0);
+    message.digest = object.digest ?? "";
     return message;
   },
 };

@@ -1,0 +1,188 @@
+/** What operators ask for, applied to a run. Part of the decision; no I/O. */
+import { isUndo, undoneOf, type StepId } from '../base/ids.js';
+import { UndoKind } from '../gen/store/steplock/store/v1/plan.js';
+import { EffectKind, OutcomeState, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import {
+  FailureAction,
+  HeadState,
+  type ErrorRecord,
+  type MarkRecord,
+  type VerbRecord,
+} from '../gen/store/steplock/store/v1/workflow.js';
+import { findStep, callOf } from '../model/plan.js';
+import { refusalOf, type Verb, type VerbView } from '../model/verbs.js';
+import { isRollingBack } from '../model/workflow-state.js';
+import { end, moveTo, remember, resolveIncidents, stop } from './moves.js';
+import { emptyRecord, enqueue, newItem } from './release.js';
+import type { Entry, Run } from './run.js';
+import type { Turn } from './turn.js';
+
+const S = HeadState;
+
+/** Takes up the verbs that are there, oldest first. */
+export function applyVerbs(run: Run, nowMs: number, turn: Turn): void {
+  const verbs = [...run.verbs.values()].sort((left, right) => left.revision - right.revision);
+  for (const entry of verbs) {
+    if (!turn.hasRoom) {
+      turn.hasMore = true;
+      return;
+    }
+    const refusal = applyVerb(run, entry.record, nowMs, turn);
+    turn.add({ kind: 'consume', verb: entry, refusal });
+    run.verbs.delete(entry.record.requestId);
+  }
+}
+
+/** How the run looks to a verb. */
+export function verbView(run: Run, step: StepId | undefined): VerbView {
+  const view = {
+    state: run.head.state,
+    hasFailedStep: run.failed.size > 0,
+    hasOpenIncident: [...run.incidents.values()].some(({ record }) => record.resolveTimeMs === 0),
+  };
+  if (step === undefined) return view;
+  return {
+    ...view,
+    step: {
+      id: step,
+      record: run.records.get(step)?.record,
+      undone: isUndo(step) ? run.records.get(undoneOf(step))?.record : undefined,
+      item: run.items.get(step)?.record,
+      hasUndoMethod: findStep(run.plan, step)?.undoKind === UndoKind.METHOD,
+    },
+  };
+}
+
+function applyVerb(run: Run, verb: VerbRecord, nowMs: number, turn: Turn): ErrorRecord | undefined {
+  const step = verb.step === '' ? undefined : (verb.step as StepId);
+  const isKnown = step === undefined || findStep(run.plan, step) !== undefined;
+  const refusal = isKnown ? refusalOf(verb.verb as Verb, verbView(run, step)) : 'the plan has no such step';
+  if (refusal !== undefined) return { reason: 'ILLEGAL_TRANSITION', message: refusal, retryable: false };
+  const mark: MarkRecord = {
+    verb: verb.verb,
+    actor: verb.actor,
+    reason: verb.reason,
+    timeMs: verb.timeMs,
+    step: verb.step,
+  };
+  remember(run, mark, turn);
+  perform(run, verb, mark, nowMs, turn);
+  return undefined;
+}
+
+function perform(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, turn: Turn): void {
+  const step = verb.step as StepId;
+  switch (verb.verb as Verb) {
+    case 'suspend':
+      suspend(run, mark, turn);
+      return;
+    case 'resume':
+      resume(run, nowMs, turn);
+      return;
+    case 'cancel':
+      stopByActor(run, verb, { verb: mark, cause: 'CANCELLED' }, nowMs, turn);
+      return;
+    case 'rollback':
+      stopByActor(run, { ...verb, keep: false }, { verb: mark, cause: 'ROLLED_BACK' }, nowMs, turn);
+      return;
+    case 'retry':
+      retry(run, step, mark, nowMs, turn);
+      return;
+    case 'skip':
+      skip(run, verb, mark, nowMs, turn);
+      return;
+    case 'delete':
+      if (run.head.state !== S.DELETING) moveTo(run, S.DELETING, turn);
+  }
+}
+
+function suspend(run: Run, mark: MarkRecord, turn: Turn): void {
+  const { state } = run.head;
+  if (state === S.SCHEDULED) moveTo(run, S.SUSPENDED, turn);
+  else moveTo(run, state === S.RUNNING ? S.SUSPENDING : S.ROLLBACK_SUSPENDING, turn);
+  run.head = { ...run.head, suspension: mark };
+}
+
+function resume(run: Run, nowMs: number, turn: Turn): void {
+  const { state, startTimeMs, notBeforeMs } = run.head;
+  if (isRollingBack(state)) moveTo(run, S.ROLLING_BACK, turn);
+  else if (startTimeMs === 0 && state === S.SUSPENDED) moveTo(run, S.SCHEDULED, turn);
+  else moveTo(run, S.RUNNING, turn);
+  const { suspension: _, ...head } = run.head;
+  run.head = head;
+  if (run.head.state === S.SCHEDULED && notBeforeMs > nowMs) turn.wakeAt(notBeforeMs);
+}
+
+function stopByActor(
+  run: Run,
+  verb: VerbRecord,
+  by: { readonly verb: MarkRecord; readonly cause: 'CANCELLED' | 'ROLLED_BACK' },
+  nowMs: number,
+  turn: Turn,
+): void {
+  const action = verb.keep ? FailureAction.KEEP : FailureAction.ROLL_BACK;
+  const why = { cause: by.cause, step: '', mark: by.verb, action };
+  if (run.head.state === S.SCHEDULED || (run.head.state === S.SUSPENDED && run.head.startTimeMs === 0)) {
+    // Nothing has begun, so there is nothing to undo.
+    if (run.head.state === S.SUSPENDED) moveTo(run, S.SCHEDULED, turn);
+    run.head = { ...run.head, stop: why };
+    end(run, verb.keep ? S.CANCELLED : S.ROLLED_BACK, nowMs, turn);
+  } else if (run.head.state === S.STOPPING && verb.keep) {
+    run.head = { ...run.head, cancelRunning: run.head.cancelRunning || verb.cancelRunning };
+  } else {
+    stop(run, why, verb.cancelRunning, turn);
+  }
+}
+
+function retry(run: Run, step: StepId, mark: MarkRecord, nowMs: number, turn: Turn): void {
+  const former = run.records.get(step);
+  const item = {
+    ...newItem(run, step, nowMs),
+    ...(former === undefined ? {} : carriedOver(run, step, former)),
+  };
+  if (isUndo(step) && run.head.state === S.ROLLBACK_BLOCKED) moveTo(run, S.ROLLING_BACK, turn);
+  resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
+  // Not claimed here: the workflow may be suspended, and a retry is never in a hurry.
+  enqueue(run, item, former, { nowMs, reserve: () => undefined }, turn);
+}
+
+/** What a step that is retried keeps of its former life. */
+function carriedOver(run: Run, step: StepId, { record }: Entry<StepRecord>): object {
+  const isUnknown = record.state === OutcomeState.UNKNOWN;
+  return {
+    attempt: record.attempts,
+    lastAttempts: record.lastAttempts,
+    startTimeMs: record.startTimeMs,
+    effect: record.effect,
+    // A known failure is over: the next call is a new one to the controller. An unknown end is looked into first.
+    series: isUnknown ? record.series : record.series + 1,
+    inDoubt: isUnknown && callOf(run.plan, step).description.canProbe,
+  };
+}
+
+/** An incident about a step is settled by what is done about its undo, too. */
+function concerns(incidentStep: string, step: StepId): boolean {
+  return incidentStep === step || (isUndo(step) && incidentStep === undoneOf(step));
+}
+
+function skip(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, turn: Turn): void {
+  const step = verb.step as StepId;
+  const former = run.records.get(step);
+  const item = run.items.get(step);
+  const record: StepRecord = {
+    ...emptyRecord(step, nowMs),
+    ...(former?.record ?? {}),
+    state: OutcomeState.SKIPPED,
+    effect: former?.record.effect ?? EffectKind.NONE,
+    output: verb.output,
+    error: { reason: 'SKIPPED_BY_OPERATOR', message: `${mark.actor}: ${mark.reason}`, retryable: false },
+    endTimeMs: nowMs,
+    incidentId: '',
+  };
+  const entry = { record, revision: 0 };
+  if (isRollingBack(run.head.state) && run.head.state === S.ROLLBACK_BLOCKED)
+    moveTo(run, S.ROLLING_BACK, turn);
+  resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
+  turn.add({ kind: 'record', step, entry, item, former });
+  run.end(step, entry);
+}

@@ -1,0 +1,138 @@
+/**
+ * A turn as a unit: the guards and writes of its changes. Every unit of an owner compares its shard's epoch, so that
+ * a former owner's late decision is refused, and the live record, so that none rests on a state that is over.
+ */
+import { assert } from '../base/assert.js';
+import type { StepId } from '../base/ids.js';
+import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import { LiveRecord, RequestRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import { isFinal } from '../model/workflow-state.js';
+import { keys, type WorkflowKey } from '../store/keys.js';
+import { encodeRecord } from '../store/records.js';
+import { isAbsent, isSameCreation, isUnchanged, type Compare } from '../store/store.js';
+import type { Unit, UnitOp } from '../store/unit.js';
+import { incidentKeyName } from './incident.js';
+import type { Entry, Run } from './run.js';
+import type { Change, Turn } from './turn.js';
+
+interface UnitDraft {
+  readonly id: string;
+  readonly compares: Compare[];
+  readonly ops: UnitOp[];
+  witness: string | undefined;
+}
+
+/** The unit that commits the turn. The turn must not be empty. */
+export function unitOfTurn(run: Run, turn: Turn, epoch: number, unitId: string): Unit {
+  const { key } = run;
+  const draft: UnitDraft = {
+    id: unitId,
+    compares: [isSameCreation(keys.shard(key.shard), epoch), isUnchanged(keys.live(key), run.liveRevision)],
+    ops: [],
+    witness: undefined,
+  };
+  for (const change of turn.changes) addChange(draft, key, change);
+  if (turn.headChanged) addHead(draft, run);
+  return draft;
+}
+
+/** Whether the turn, once committed, has written the live record. */
+export function writesHead(unit: Unit, key: WorkflowKey): boolean {
+  return unit.ops.some((op) => op.type === 'put' && op.key === keys.head(key));
+}
+
+function addHead(draft: UnitDraft, run: Run): void {
+  const head: WorkflowHead = { ...run.head, unitId: draft.id };
+  run.head = head;
+  put(draft, keys.head(run.key), encodeRecord(WorkflowHead, head));
+  const liveKey = keys.live(run.key);
+  if (isFinal(head.state)) draft.ops.push({ type: 'delete', at: liveKey });
+  else draft.ops.push({ type: 'put', key: liveKey, value: encodeRecord(LiveRecord, liveRecordOf(head)) });
+}
+
+/** What every node is to know of a workflow. */
+export function liveRecordOf(head: WorkflowHead): LiveRecord {
+  const { unitId, state, cancelRunning, priority, tenant, uid } = head;
+  return { unitId, state, cancelRunning, priority, tenant, uid };
+}
+
+function addChange(draft: UnitDraft, key: WorkflowKey, change: Change): void {
+  switch (change.kind) {
+    case 'enqueue': {
+      const stepKey = keys.step(key, change.step);
+      draft.compares.push(
+        isAbsent(keys.queue(key, change.step)),
+        isUnchanged(stepKey, change.former?.revision ?? 0),
+      );
+      if (change.former !== undefined) draft.ops.push({ type: 'delete', at: stepKey });
+      putEntry(draft, keys.queue(key, change.step), QueueItem, change.entry);
+      return;
+    }
+    case 'withdraw':
+      dropItem(draft, key, change.step, change.item);
+      return;
+    case 'record': {
+      const stepKey = keys.step(key, change.step);
+      draft.compares.push(isUnchanged(stepKey, change.former?.revision ?? 0));
+      if (change.item !== undefined) dropItem(draft, key, change.step, change.item);
+      putEntry(draft, stepKey, StepRecord, change.entry);
+      return;
+    }
+    case 'consume':
+      addConsumed(draft, key, change);
+      return;
+    case 'incident': {
+      const incidentKey = keys.incident(key, incidentKeyName(change.entry.record));
+      draft.compares.push(isUnchanged(incidentKey, change.former));
+      putEntry(draft, incidentKey, IncidentRecord, change.entry);
+    }
+  }
+}
+
+function addConsumed(draft: UnitDraft, key: WorkflowKey, change: Extract<Change, { kind: 'consume' }>): void {
+  const { record, revision } = change.verb;
+  const verbKey = keys.verb(key, record.requestId);
+  draft.compares.push(isUnchanged(verbKey, revision));
+  draft.ops.push({ type: 'delete', at: verbKey });
+  const request: RequestRecord = {
+    unitId: draft.id,
+    digest: record.digest,
+    subject: key.id,
+    timeMs: record.timeMs,
+    consumed: true,
+    ...(change.refusal === undefined ? {} : { refusal: change.refusal }),
+  };
+  put(draft, keys.request(record.requestId), encodeRecord(RequestRecord, request));
+}
+
+function dropItem(draft: UnitDraft, key: WorkflowKey, step: StepId, item: Entry<QueueItem>): void {
+  assert(item.revision > 0, 'An item leaves the queue after its commit was answered');
+  draft.compares.push(isUnchanged(keys.queue(key, step), item.revision));
+  draft.ops.push({ type: 'delete', at: keys.queue(key, step) });
+}
+
+function putEntry<T extends { unitId: string }>(
+  draft: UnitDraft,
+  key: string,
+  type: { encode(record: T): { finish(): Uint8Array } },
+  entry: Entry<T>,
+): void {
+  // The entry is the run's own and was made for this turn: nobody else has seen it yet.
+  entry.record.unitId = draft.id;
+  put(draft, key, type.encode(entry.record).finish());
+}
+
+function put(draft: UnitDraft, key: string, value: Uint8Array): void {
+  draft.ops.push({ type: 'put', key, value });
+  draft.witness ??= key;
+}
+
+/** Tells the run's entries at which revision the turn was committed. */
+export function confirmTurn(run: Run, turn: Turn, unit: Unit, revision: number): void {
+  for (const change of turn.changes) {
+    if (change.kind === 'enqueue' || change.kind === 'record' || change.kind === 'incident') {
+      change.entry.revision = revision;
+    }
+  }
+  if (writesHead(unit, run.key)) run.liveRevision = isFinal(run.head.state) ? 0 : revision;
+}

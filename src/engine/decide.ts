@@ -1,0 +1,165 @@
+/**
+ * Decides what happens next in a workflow: from what is known (the run), what was just reported or asked, and the
+ * time, to the changes to be committed. Deterministic, without I/O; the run is changed at once (see run.ts).
+ */
+import type { StepId } from '../base/ids.js';
+import type { IncidentRecord, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import { FailureAction, HeadState } from '../gen/store/steplock/store/v1/workflow.js';
+import { limits } from '../model/limits.js';
+import { applyVerbs } from './apply-verb.js';
+import { end, engineActor, moveTo, openIncident, stop } from './moves.js';
+import { releaseSteps, releaseUndos, tidyStopped, type Reserve } from './release.js';
+import type { Run } from './run.js';
+import type { Turn } from './turn.js';
+
+/** A step whose outcome the node that ran it reports to the owner, to be committed with what follows from it. */
+export interface Report {
+  readonly step: StepId;
+  /** The revision of the queue item that the outcome ends. */
+  readonly itemRevision: number;
+  readonly record: StepRecord;
+  readonly incident: IncidentRecord | undefined;
+}
+
+/** What a decision is made of beside the run. */
+export interface Inputs {
+  readonly reports: readonly Report[];
+  readonly nowMs: number;
+  /** Claims a slot of this node for a step that is about to be queued, if one is free. */
+  readonly reserve: Reserve;
+}
+
+const S = HeadState;
+
+/** Decides. Gives the reports that no longer fit what is known; their reporters write them by themselves. */
+export function decide(run: Run, inputs: Inputs, turn: Turn): Report[] {
+  const refused = inputs.reports.filter((report) => !applyReport(run, report, turn));
+  applyVerbs(run, inputs.nowMs, turn);
+  // Each pass moves the state at most once; no chain of moves is longer than this.
+  for (let passes = 0; passes < 8; passes++) {
+    const before = run.head.state;
+    advance(run, inputs, turn);
+    if (run.head.state === before) break;
+  }
+  return refused;
+}
+
+function applyReport(run: Run, report: Report, turn: Turn): boolean {
+  const item = run.items.get(report.step);
+  if (item?.revision !== report.itemRevision) return false;
+  const entry = { record: report.record, revision: 0 };
+  turn.add({ kind: 'record', step: report.step, entry, item, former: run.records.get(report.step) });
+  if (report.incident !== undefined) openIncident(run, report.incident, turn);
+  run.end(report.step, entry);
+  return true;
+}
+
+function advance(run: Run, inputs: Inputs, turn: Turn): void {
+  const { nowMs } = inputs;
+  switch (run.head.state) {
+    case S.DRAFT:
+      if (isDue(run.head.createTimeMs + limits.draftLifeMs, nowMs, turn)) moveTo(run, S.DELETING, turn);
+      return;
+    case S.SCHEDULED:
+      if (isDue(run.head.notBeforeMs, nowMs, turn)) begin(run, nowMs, turn);
+      return;
+    case S.RUNNING:
+      advanceRunning(run, inputs, turn);
+      return;
+    case S.SUSPENDING:
+    case S.SUSPENDED:
+      advanceSuspended(run, nowMs, turn);
+      return;
+    case S.STOPPING:
+      tidyStopped(run, nowMs, turn);
+      if (run.items.size === 0)
+        end(run, run.head.stop?.cause === 'STEP_FAILED' ? S.FAILED : S.CANCELLED, nowMs, turn);
+      return;
+    case S.ROLLING_BACK:
+    case S.ROLLBACK_SUSPENDING:
+    case S.ROLLBACK_SUSPENDED:
+    case S.ROLLBACK_BLOCKED:
+      advanceRollback(run, inputs, turn);
+      return;
+    default:
+  }
+}
+
+function isDue(timeMs: number, nowMs: number, turn: Turn): boolean {
+  if (nowMs >= timeMs) return true;
+  turn.wakeAt(timeMs);
+  return false;
+}
+
+function begin(run: Run, nowMs: number, turn: Turn): void {
+  moveTo(run, S.RUNNING, turn);
+  if (run.head.startTimeMs === 0) run.head = { ...run.head, startTimeMs: nowMs };
+}
+
+function advanceRunning(run: Run, inputs: Inputs, turn: Turn): void {
+  const { nowMs } = inputs;
+  const [failed] = run.failed;
+  if (failed !== undefined) {
+    failWith(run, failed, nowMs, turn);
+  } else if (run.isComplete) {
+    end(run, S.SUCCEEDED, nowMs, turn);
+  } else if (hasDeadlinePassed(run, nowMs, turn)) {
+    stop(run, { cause: 'DEADLINE', step: '', action: run.head.deadlineAction }, true, turn);
+  } else {
+    releaseSteps(run, inputs, turn);
+  }
+}
+
+function hasDeadlinePassed(run: Run, nowMs: number, turn: Turn): boolean {
+  const { deadlineMs, startTimeMs } = run.head;
+  return deadlineMs > 0 && isDue(startTimeMs + deadlineMs, nowMs, turn);
+}
+
+function advanceSuspended(run: Run, nowMs: number, turn: Turn): void {
+  const [failed] = run.failed;
+  const isWanted = run.head.onFailure !== FailureAction.SUSPEND && run.head.stop === undefined;
+  if (failed !== undefined && isWanted && run.head.state === S.SUSPENDING) {
+    failWith(run, failed, nowMs, turn);
+  } else if (run.isComplete) {
+    end(run, S.SUCCEEDED, nowMs, turn);
+  } else if (run.head.state === S.SUSPENDING && !run.hasLiveItem) {
+    moveTo(run, S.SUSPENDED, turn);
+  }
+}
+
+function advanceRollback(run: Run, inputs: Inputs, turn: Turn): void {
+  const { nowMs } = inputs;
+  run.startBackward();
+  tidyStopped(run, nowMs, turn);
+  if (run.isCleared) {
+    if (run.head.state === S.ROLLBACK_BLOCKED) moveTo(run, S.ROLLING_BACK, turn);
+    end(run, S.ROLLED_BACK, nowMs, turn);
+  } else if (run.head.state === S.ROLLING_BACK) {
+    releaseUndos(run, inputs, turn);
+    // After the last undo that could be queued: what is left waits for one that failed.
+    if (run.items.size === 0 && run.undoReady.size === 0) moveTo(run, S.ROLLBACK_BLOCKED, turn);
+  } else if (run.head.state === S.ROLLBACK_SUSPENDING && !run.hasLiveItem) {
+    moveTo(run, S.ROLLBACK_SUSPENDED, turn);
+  }
+}
+
+/** Does what the workflow's settings say about a step that failed for good. */
+function failWith(run: Run, step: StepId, nowMs: number, turn: Turn): void {
+  const { onFailure, cancelRunningOnFailure } = run.head;
+  if (onFailure === FailureAction.SUSPEND) {
+    const reason = `step ${step} failed`;
+    moveTo(run, S.SUSPENDING, turn);
+    run.head = {
+      ...run.head,
+      suspension: { verb: 'suspend', actor: engineActor, reason, timeMs: nowMs, step },
+    };
+    return;
+  }
+  const error = run.records.get(step)?.record.error;
+  stop(
+    run,
+    { cause: 'STEP_FAILED', step, action: onFailure, ...(error === undefined ? {} : { error }) },
+    cancelRunningOnFailure,
+    turn,
+  );
+}

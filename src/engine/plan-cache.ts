@@ -1,0 +1,60 @@
+/** Frozen plans that this node has read or made, by workflow uid. A plan only ever gains steps. */
+import { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
+import type { PlanExtent } from '../gen/store/steplock/store/v1/workflow.js';
+import { planOfChunks, type Plan } from '../model/plan.js';
+import { ranges, type WorkflowKey } from '../store/keys.js';
+import { decodeRecord } from '../store/records.js';
+import type { Store } from '../store/store.js';
+
+/** See above. */
+export class PlanCache {
+  readonly #plans = new Map<string, { readonly plan: Plan; readonly graphRevision: number }>();
+  readonly #stepsMax: number;
+  #steps = 0;
+
+  /** Keeps plans of so many steps in all; the least recently used ones go first. */
+  constructor(stepsMax: number) {
+    this.#stepsMax = stepsMax;
+  }
+
+  /** The plan, if it is here; it may lack steps that were added since. */
+  peek(uid: string): Plan | undefined {
+    const entry = this.#plans.get(uid);
+    if (entry === undefined) return undefined;
+    this.#plans.delete(uid);
+    this.#plans.set(uid, entry);
+    return entry.plan;
+  }
+
+  /** Keeps a plan. */
+  put(uid: string, graphRevision: number, plan: Plan): void {
+    this.#steps += plan.steps.length - (this.#plans.get(uid)?.plan.steps.length ?? 0);
+    this.#plans.delete(uid);
+    this.#plans.set(uid, { plan, graphRevision });
+    for (const [oldest, entry] of this.#plans) {
+      if (this.#steps <= this.#stepsMax || oldest === uid) break;
+      this.#plans.delete(oldest);
+      this.#steps -= entry.plan.steps.length;
+    }
+  }
+
+  /**
+   * The plan at that graph revision, read from the store if it is not here.
+   *
+   * @throws CorruptRecordError when it cannot be read.
+   */
+  async load(store: Store, workflow: WorkflowKey, uid: string, extent: PlanExtent): Promise<Plan> {
+    const isHere = this.#plans.get(uid)?.graphRevision === extent.graphRevision;
+    const known = isHere ? this.peek(uid) : undefined;
+    if (known !== undefined) return known;
+    const plan = await readPlan(store, workflow, extent.chunks);
+    this.put(uid, extent.graphRevision, plan);
+    return plan;
+  }
+}
+
+/** The plan that the first so many chunks hold; what stands behind them was left by an attempt that came to nothing. */
+export async function readPlan(store: Store, workflow: WorkflowKey, chunks: number): Promise<Plan> {
+  const { kvs } = await store.list(ranges.plan(workflow), { limit: Math.max(1, chunks) });
+  return planOfChunks(kvs.slice(0, chunks).map((kv) => decodeRecord(PlanChunk, kv)));
+}

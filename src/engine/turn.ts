@@ -1,0 +1,77 @@
+/**
+ * A turn: everything that one decision about a workflow changes, gathered while it is decided and committed as one
+ * unit (or, for a large fan-out, as several that do not depend on each other).
+ */
+import type { StepId } from '../base/ids.js';
+import type { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import type { ErrorRecord, VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
+import type { Entry } from './run.js';
+
+/** One change. Entries are those of the run: their revision is set when the commit is answered. */
+export type Change =
+  /** A step may run from now on; `former` is the record that it replaces. */
+  | {
+      readonly kind: 'enqueue';
+      readonly step: StepId;
+      readonly entry: Entry<QueueItem>;
+      readonly former: Entry<StepRecord> | undefined;
+    }
+  /** A step that never began leaves the queue. */
+  | { readonly kind: 'withdraw'; readonly step: StepId; readonly item: Entry<QueueItem> }
+  /** A step has ended; `item` is what it had in the queue, `former` the record that it replaces. */
+  | {
+      readonly kind: 'record';
+      readonly step: StepId;
+      readonly entry: Entry<StepRecord>;
+      readonly item: Entry<QueueItem> | undefined;
+      readonly former: Entry<StepRecord> | undefined;
+    }
+  /** A verb was taken up, or refused. */
+  | { readonly kind: 'consume'; readonly verb: Entry<VerbRecord>; readonly refusal: ErrorRecord | undefined }
+  /** An incident was opened or changed; `former` is 0 for a new one. */
+  | { readonly kind: 'incident'; readonly entry: Entry<IncidentRecord>; readonly former: number };
+
+/** Writes that a unit may hold, so that many units fit into a transaction. */
+export const changesMax = 24;
+
+/** Gathers the changes of a turn. */
+export class Turn {
+  readonly changes: Change[] = [];
+  /** Whether the head, and with it the live record, changes. */
+  headChanged = false;
+  /** Whether something was left for the next turn. */
+  hasMore = false;
+  /** When to look again though nothing happens, by wall clock; undefined for never. */
+  wakeAtMs: number | undefined;
+
+  /** Whether another change still fits. */
+  get hasRoom(): boolean {
+    return this.changes.length < changesMax;
+  }
+
+  /** Whether nothing changes. */
+  get isEmpty(): boolean {
+    return this.changes.length === 0 && !this.headChanged;
+  }
+
+  /** Notes a change. Of one incident only the last one counts. */
+  add(change: Change): void {
+    if (change.kind === 'incident') {
+      const id = change.entry.record.incidentId;
+      const index = this.changes.findIndex(
+        (other) => other.kind === 'incident' && other.entry.record.incidentId === id,
+      );
+      const earlier = this.changes[index];
+      if (earlier?.kind === 'incident') {
+        this.changes[index] = { ...change, former: earlier.former };
+        return;
+      }
+    }
+    this.changes.push(change);
+  }
+
+  /** Asks for another turn at that time. */
+  wakeAt(timeMs: number): void {
+    this.wakeAtMs = this.wakeAtMs === undefined ? timeMs : Math.min(this.wakeAtMs, timeMs);
+  }
+}

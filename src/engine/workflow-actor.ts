@@ -1,0 +1,326 @@
+/**
+ * Drives one workflow at its shard's owner: takes what was reported, asked or seen, decides, commits, and again. One
+ * commit of a workflow is under way at a time. When a commit is refused, what is known is thrown away and read anew:
+ * the store decides, not the memory.
+ */
+import { isAborted } from '../base/abort.js';
+import { sleep, type Clock } from '../base/clock.js';
+import { createDeferred, type Deferred } from '../base/deferred.js';
+import type { StepId } from '../base/ids.js';
+import type { Random } from '../base/random.js';
+import { errorText, isReason } from '../errors/index.js';
+import type { ClaimRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import { HeadState, type WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import type { Logger } from '../log/log.js';
+import { isFinal, isResting, stateName } from '../model/workflow-state.js';
+import type { Batcher } from '../store/batcher.js';
+import type { CacheEvent } from '../store/cache.js';
+import type { WorkflowKey } from '../store/keys.js';
+import { CorruptRecordError } from '../store/records.js';
+import type { Store } from '../store/store.js';
+import type { Unit, UnitResult } from '../store/unit.js';
+import { confirmTurn, unitOfTurn } from './commit.js';
+import { applyEvent } from './apply-event.js';
+import { decide, type Report } from './decide.js';
+import { deleteWorkflow } from './delete-workflow.js';
+import { freshWorkflow, loadWorkflow } from './load.js';
+import type { PlanCache } from './plan-cache.js';
+import { Run } from './run.js';
+import { Turn } from './turn.js';
+
+/** How the owner hands steps to the dispatcher of its own node. */
+export interface LocalDispatch {
+  /** Takes a free slot for a step that is about to be queued; undefined when none is free or others wait. */
+  reserve(item: QueueItem): ClaimRecord | undefined;
+  /** The reserved step was queued and claimed by the commit at this revision: run it. */
+  start(workflow: WorkflowKey, item: QueueItem, revision: number): void;
+  /** The commit was refused or is in doubt: give the slot back. */
+  cancelReservation(workflow: WorkflowKey, step: StepId): void;
+}
+
+/** What an actor needs. */
+export interface ActorOptions {
+  readonly store: Store;
+  readonly batcher: Batcher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly plans: PlanCache;
+  readonly dispatch: LocalDispatch;
+  /** Create revision of the shard's record. */
+  readonly epoch: number;
+  /** Aborts when the shard or the session is lost. */
+  readonly signal: AbortSignal;
+  /** The workflow needs no actor until something happens to it. */
+  readonly onIdle: (actor: WorkflowActor) => void;
+}
+
+/** A workflow that was just submitted, as its events show it. */
+export interface FreshWorkflow {
+  readonly head: WorkflowHead;
+  readonly liveRevision: number;
+}
+
+interface PendingReport {
+  readonly report: Report;
+  readonly deferred: Deferred<boolean>;
+}
+
+/** Reports taken into one unit, so that it stays small. */
+const reportsMax = 8;
+/** Units of a large fan-out that are under way together. */
+const unitsMax = 16;
+const reloadMsMin = 10;
+const reloadMsMax = 2_000;
+
+/** See the head of this file. */
+export class WorkflowActor {
+  readonly key: WorkflowKey;
+  readonly #options: ActorOptions;
+  #run: Run | undefined;
+  /** The revision as of which the run was read: older events say nothing new. */
+  #asOf = 0;
+  /** Records that a retry has taken away, and when: an older event must not bring them back. */
+  readonly #removedRecords = new Map<StepId, number>();
+  #reports: PendingReport[] = [];
+  #events: CacheEvent[] = [];
+  #isDirty = true;
+  #isRunning = false;
+  #cancelWake: (() => void) | undefined;
+  #failures = 0;
+
+  #fresh: FreshWorkflow | undefined;
+
+  /** `fresh` spares the reading of a workflow that was just submitted. */
+  constructor(key: WorkflowKey, options: ActorOptions, fresh?: FreshWorkflow) {
+    this.key = key;
+    this.#fresh = fresh;
+    this.#options = options;
+    this.#schedule();
+  }
+
+  /** The outcome of a step as its owner knows it, without asking the store. */
+  peekRecord(step: StepId): StepRecord | undefined {
+    return this.#run?.records.get(step)?.record;
+  }
+
+  /** Takes note of a change of one of the workflow's keys. */
+  onEvent(event: CacheEvent): void {
+    this.#events.push(event);
+    this.#poke();
+  }
+
+  /**
+   * Commits a step's outcome together with what follows from it. False when that cannot be done here: the reporter
+   * then writes the outcome by itself.
+   */
+  async report(report: Report): Promise<boolean> {
+    if (this.#options.signal.aborted) return false;
+    const deferred = createDeferred<boolean>();
+    this.#reports.push({ report, deferred });
+    this.#poke();
+    return await deferred.promise;
+  }
+
+  #poke(): void {
+    this.#isDirty = true;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isRunning || this.#options.signal.aborted) return;
+    this.#isRunning = true;
+    this.#options.clock.soon(() => void this.#runTurns());
+  }
+
+  async #runTurns(): Promise<void> {
+    const { log, signal, clock } = this.#options;
+    while (this.#isDirty && !signal.aborted) {
+      this.#isDirty = false;
+      try {
+        await this.#runTurn();
+        this.#failures = 0;
+      } catch (error) {
+        if (isAborted(signal) || isReason(error, 'LEASE_LOST')) break;
+        if (error instanceof CorruptRecordError) {
+          log.error(
+            { workflow: this.key.id, key: error.key, err: error },
+            'record cannot be read, workflow stands still',
+          );
+          break;
+        }
+        this.#discard();
+        log.warn({ workflow: this.key.id, cause: errorText(error) }, 'workflow not read, trying again');
+        this.#isDirty = true;
+        const waitMs = Math.min(reloadMsMin * 2 ** this.#failures++, reloadMsMax);
+        await sleep(clock, waitMs, signal).catch(() => undefined);
+      }
+    }
+    this.#isRunning = false;
+    if (this.#isDirty) this.#schedule();
+    else if (this.#isIdle()) {
+      this.close();
+      this.#options.onIdle(this);
+    }
+  }
+
+  /** Nothing is under way, and nothing but an event can move it. */
+  #isIdle(): boolean {
+    const run = this.#run;
+    if (this.#reports.length > 0 || this.#events.length > 0) return false;
+    return run === undefined || (isResting(run.head.state) && run.items.size === 0);
+  }
+
+  async #runTurn(): Promise<void> {
+    const run = await this.#currentRun();
+    const reports = this.#reports.splice(0, reportsMax);
+    if (this.#reports.length > 0) this.#isDirty = true;
+    if (run === undefined) {
+      for (const { deferred } of reports) deferred.resolve(false);
+      return;
+    }
+    if (run.head.state === HeadState.DELETING) {
+      for (const { deferred } of reports) deferred.resolve(false);
+      await deleteWorkflow(run, this.#options);
+      this.#discard();
+      this.#isDirty = true;
+      return;
+    }
+    await this.#decideAndCommit(run, reports);
+  }
+
+  /** What is known, with what was seen since; read anew if it is not known. */
+  async #currentRun(): Promise<Run | undefined> {
+    if (this.#run === undefined) await this.#read();
+    const events = this.#events;
+    this.#events = [];
+    for (const event of events) {
+      // An event may end what is known; the rest is then in what is read next.
+      if (this.#run === undefined || event.revision <= this.#asOf) continue;
+      if (!applyEvent(this.#run, event, this.#removedRecords)) this.#forget();
+    }
+    return this.#run;
+  }
+
+  async #read(): Promise<void> {
+    const { store, plans } = this.#options;
+    const fresh = this.#fresh;
+    this.#fresh = undefined;
+    this.#removedRecords.clear();
+    if (fresh !== undefined) {
+      this.#asOf = fresh.liveRevision;
+      this.#run = new Run(await freshWorkflow(store, plans, this.key, fresh.head, fresh.liveRevision));
+      return;
+    }
+    const loaded = await loadWorkflow(store, plans, this.key);
+    this.#asOf = loaded?.revision ?? 0;
+    this.#run = loaded === undefined ? undefined : new Run(loaded);
+  }
+
+  /** What is known has a gap: read it anew. */
+  #forget(): void {
+    this.#discard();
+    this.#isDirty = true;
+  }
+
+  async #decideAndCommit(run: Run, reports: readonly PendingReport[]): Promise<void> {
+    const { clock, dispatch, random, epoch } = this.#options;
+    const before = run.head.state;
+    const commits: { readonly turn: Turn; readonly unit: Unit }[] = [];
+    let refused: Report[] = [];
+    let inputs = reports.map(({ report }) => report);
+    for (;;) {
+      const turn = new Turn();
+      const reserve = (item: QueueItem): ClaimRecord | undefined => dispatch.reserve(item);
+      refused = refused.concat(decide(run, { reports: inputs, nowMs: clock.nowMs(), reserve }, turn));
+      inputs = [];
+      if (turn.wakeAtMs !== undefined) this.#wakeAt(turn.wakeAtMs);
+      if (!turn.isEmpty) commits.push({ turn, unit: unitOfTurn(run, turn, epoch, random.hex(8)) });
+      if (!turn.hasMore) break;
+      // Releases that wait for no commit of this one may go on at once; anything else waits for it.
+      const isPureRelease = !turn.headChanged && turn.changes.every((change) => change.kind === 'enqueue');
+      if (!isPureRelease || commits.length >= unitsMax) {
+        this.#isDirty = true;
+        break;
+      }
+    }
+    let areApplied = false;
+    try {
+      areApplied = await this.#commitAll(run, commits);
+    } finally {
+      for (const { report, deferred } of reports) deferred.resolve(areApplied && !refused.includes(report));
+    }
+    if (areApplied && run.head.state !== before) this.#noteState(run);
+  }
+
+  async #commitAll(run: Run, commits: readonly { turn: Turn; unit: Unit }[]): Promise<boolean> {
+    const { batcher } = this.#options;
+    const results = await Promise.allSettled(commits.map(async ({ unit }) => await batcher.commit(unit)));
+    let areApplied = true;
+    for (const [index, result] of results.entries()) {
+      const commit = commits[index];
+      if (commit === undefined) continue;
+      if (result.status === 'fulfilled' && result.value.applied) this.#confirm(run, commit, result.value);
+      else {
+        areApplied = false;
+        this.#cancelReservations(commit.turn);
+      }
+    }
+    if (!areApplied) {
+      this.#discard();
+      this.#isDirty = true;
+    }
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason as Error;
+    return areApplied;
+  }
+
+  #confirm(
+    run: Run,
+    commit: { turn: Turn; unit: Unit },
+    result: Extract<UnitResult, { applied: true }>,
+  ): void {
+    confirmTurn(run, commit.turn, commit.unit, result.revision);
+    for (const change of commit.turn.changes) {
+      if (change.kind !== 'enqueue') continue;
+      if (change.former !== undefined) this.#removedRecords.set(change.step, result.revision);
+      if (change.entry.record.claim !== undefined) {
+        this.#options.dispatch.start(this.key, change.entry.record, result.revision);
+      }
+    }
+  }
+
+  #cancelReservations(turn: Turn): void {
+    for (const change of turn.changes) {
+      if (change.kind === 'enqueue' && change.entry.record.claim !== undefined) {
+        this.#options.dispatch.cancelReservation(this.key, change.step);
+      }
+    }
+  }
+
+  #noteState(run: Run): void {
+    const fields = { workflow: this.key.id, state: stateName(run.head.state) };
+    this.#options.log.info(fields, isFinal(run.head.state) ? 'workflow ended' : 'workflow moved');
+  }
+
+  #wakeAt(timeMs: number): void {
+    this.#cancelWake?.();
+    const delayMs = Math.max(1, timeMs - this.#options.clock.nowMs());
+    this.#cancelWake = this.#options.clock.setTimer(delayMs, () => {
+      this.#poke();
+    });
+  }
+
+  #discard(): void {
+    this.#run = undefined;
+  }
+
+  /** Lets go of the workflow: the shard is lost, or nothing is left to do. */
+  close(): void {
+    this.#cancelWake?.();
+    this.#discard();
+    const reports = this.#reports;
+    this.#reports = [];
+    for (const { deferred } of reports) deferred.resolve(false);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Which verb is allowed when: asked by the node that receives it, so that a caller hears at once, and again by the
+ * workflow's owner, who decides. Pure.
+ */
+import { isUndo, type StepId } from '../base/ids.js';
+import { OutcomeState, type QueueItem, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import { HeadState } from '../gen/store/steplock/store/v1/workflow.js';
+import { isFinal, isRollingBack, stateName, type State } from './workflow-state.js';
+
+/** The verbs that leave a record for the owner. */
+export type Verb = 'suspend' | 'resume' | 'cancel' | 'rollback' | 'retry' | 'skip' | 'delete';
+
+/** What a verb is judged by. */
+export interface VerbView {
+  readonly state: State;
+  /** Whether a failed step of the plan stands in the way of resuming. */
+  readonly hasFailedStep: boolean;
+  /** Whether an incident is open. */
+  readonly hasOpenIncident: boolean;
+  /** For retry and skip: the step's outcome, its undone step's outcome, and its queue item. */
+  readonly step?: {
+    readonly id: StepId;
+    readonly record: StepRecord | undefined;
+    readonly undone: StepRecord | undefined;
+    readonly item: QueueItem | undefined;
+    /** Whether there is a method that undoes it. */
+    readonly hasUndoMethod: boolean;
+  };
+}
+
+const S = HeadState;
+
+const allowed: Readonly<Record<Exclude<Verb, 'retry' | 'skip' | 'delete'>, readonly State[]>> = {
+  suspend: [S.SCHEDULED, S.RUNNING, S.ROLLING_BACK],
+  resume: [S.SUSPENDING, S.SUSPENDED, S.ROLLBACK_SUSPENDING, S.ROLLBACK_SUSPENDED],
+  cancel: [S.SCHEDULED, S.RUNNING, S.SUSPENDING, S.SUSPENDED, S.STOPPING],
+  rollback: [S.SCHEDULED, S.RUNNING, S.SUSPENDING, S.SUSPENDED, S.STOPPING],
+};
+
+/** Why the verb is not allowed, or undefined if it is. */
+export function refusalOf(verb: Verb, view: VerbView): string | undefined {
+  switch (verb) {
+    case 'delete':
+      return refusalOfDelete(view);
+    case 'retry':
+      return refusalOfRetry(view);
+    case 'skip':
+      return refusalOfSkip(view);
+    case 'resume':
+      if (view.hasFailedStep && !isRollingBack(view.state)) {
+        return 'a failed step stands in the way: retry or skip it first, or roll back';
+      }
+      break;
+    default:
+  }
+  return allowed[verb].includes(view.state) ? undefined : `the workflow is ${stateName(view.state)}`;
+}
+
+function refusalOfDelete({ state, hasOpenIncident }: VerbView): string | undefined {
+  if (state === S.DRAFT || state === S.DELETING) return undefined;
+  if (!isFinal(state)) return `the workflow is ${stateName(state)}: cancel it first`;
+  return hasOpenIncident ? 'an incident of it is open' : undefined;
+}
+
+/** Whether steps of the plan can still be given another chance. */
+function isForward(state: State): boolean {
+  return state === S.RUNNING || state === S.SUSPENDING || state === S.SUSPENDED;
+}
+
+function hasFailed(record: StepRecord | undefined): boolean {
+  const { FAILED, CANCELLED, UNKNOWN } = OutcomeState;
+  return record !== undefined && ([FAILED, CANCELLED, UNKNOWN] as OutcomeState[]).includes(record.state);
+}
+
+function refusalOfRetry({ state, step }: VerbView): string | undefined {
+  if (step === undefined) return 'it names no step';
+  if (step.item !== undefined) return 'the step is queued or running';
+  if (isUndo(step.id)) {
+    if (!isRollingBack(state)) return `the workflow is ${stateName(state)}`;
+    if (!step.hasUndoMethod) return 'no method undoes the step; skip the undo to go on';
+    const isUndecided = step.record === undefined && step.undone?.state === OutcomeState.UNKNOWN;
+    return hasFailed(step.record) || isUndecided ? undefined : 'the undo did not fail';
+  }
+  if (!isForward(state)) return `the workflow is ${stateName(state)}`;
+  return hasFailed(step.record) ? undefined : 'the step did not fail';
+}
+
+function refusalOfSkip({ state, step }: VerbView): string | undefined {
+  if (step === undefined) return 'it names no step';
+  const { item, record } = step;
+  if (item !== undefined && (item.inDoubt || item.claim !== undefined)) return 'the step is running';
+  if (isUndo(step.id)) {
+    if (!isRollingBack(state)) return `the workflow is ${stateName(state)}`;
+    if (record !== undefined && !hasFailed(record)) return 'the undo has ended';
+    return record === undefined && step.undone === undefined ? 'its step never ran' : undefined;
+  }
+  if (isForward(state)) return record === undefined || hasFailed(record) ? undefined : 'the step has ended';
+  if (isRollingBack(state)) return hasFailed(record) ? undefined : 'the step did not fail';
+  return `the workflow is ${stateName(state)}`;
+}

@@ -1,0 +1,30 @@
+/** What the handlers of all services work on, and what each call carries. */
+import type { Clock } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import type { ControllerRegistry } from '../controllers/registry.js';
+import type { Logger } from '../log/log.js';
+import type { Sealer } from '../model/secret.js';
+import type { NodeRuntime } from '../runtime/node-runtime.js';
+import type { SpaceKeeper } from '../runtime/space-keeper.js';
+import type { Store } from '../store/store.js';
+
+/** The node as its API sees it. */
+export interface Api {
+  readonly runtime: NodeRuntime;
+  readonly store: Store;
+  readonly controllers: ControllerRegistry;
+  readonly space: SpaceKeeper;
+  /** Seals secrets; undefined when the node has no key. */
+  readonly sealer: Sealer | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** What a call carries. */
+export interface CallInfo {
+  /** Aborts when the caller gives up, its deadline passes or the node shuts down. */
+  readonly signal: AbortSignal;
+  /** When the caller gives up, in milliseconds since 1970; infinite for never. */
+  readonly deadlineMs: number;
+}

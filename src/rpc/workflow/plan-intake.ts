@@ -1,0 +1,195 @@
+/** From the plan of a request to what is stored: parsed, frozen, hashed, its secrets sealed, cut into chunks. */
+import { isJsonObject, type JsonValue } from '../../base/json.js';
+import { SteplockError } from '../../errors/index.js';
+import { PlanChunk, PlanGroup, PlanMethod, PlanStep } from '../../gen/store/steplock/store/v1/plan.js';
+import type { GroupSpec, StepSpec } from '../../gen/wire/steplock/v1/plan.js';
+import { hasClearSecret, parseArguments } from '../../model/check-arguments.js';
+import { freezePlan, planHash, type DraftPlaces } from '../../model/freeze-plan.js';
+import { limits } from '../../model/limits.js';
+import { parseGroup, parseStep } from '../../model/parse-plan.js';
+import { createPlan, type Plan } from '../../model/plan.js';
+import { mapSecrets, secretJson, type Sealer } from '../../model/secret.js';
+import { Violations } from '../../model/violations.js';
+import type { Api } from '../context.js';
+
+/** The steps and groups of a request, in the form of a draft. */
+export interface Draft {
+  readonly steps: readonly PlanStep[];
+  readonly groups: readonly PlanGroup[];
+}
+
+/** A plan ready to be stored. */
+export interface FrozenPlan {
+  readonly plan: Plan;
+  readonly hash: string;
+}
+
+/**
+ * Parses steps and groups, each by itself.
+ *
+ * @throws SteplockError INVALID_PLAN naming each place.
+ */
+export function parseDraft(
+  steps: readonly StepSpec[],
+  groups: readonly GroupSpec[],
+  places: DraftPlaces,
+): Draft {
+  const violations = new Violations();
+  // Before anything else looks at each of them.
+  if (steps.length > limits.stepsMax) {
+    violations.add(
+      'TOO_MANY',
+      places.steps,
+      `has ${steps.length} steps; at most ${limits.stepsMax} are allowed`,
+    );
+    violations.throwIfAny();
+  }
+  const draft = {
+    steps: steps.map((step, index) => parseStep(step, `${places.steps}[${index}]`, violations)),
+    groups: groups.map((group, index) => parseGroup(group, `${places.groups}[${index}]`, violations)),
+  };
+  violations.throwIfAny();
+  return draft;
+}
+
+/**
+ * Freezes a draft; secrets that came in clear are still so in what it gives.
+ *
+ * @throws SteplockError INVALID_PLAN naming each place; CAPABILITY_UNSUPPORTED.
+ */
+export function freezeDraft(api: Api, draft: Draft, places: DraftPlaces): FrozenPlan {
+  const violations = new Violations();
+  const sources = {
+    controller: (name: string) => api.controllers.describe(name),
+    checker: api.runtime.checker,
+  };
+  const plan = freezePlan(draft.steps, draft.groups, places, sources, violations);
+  violations.throwIfAny();
+  const digest = api.sealer;
+  return { plan, hash: planHash(plan, (bytes) => withSecrets(bytes, (text) => digest?.digest(text) ?? '')) };
+}
+
+/**
+ * The plan with secrets in clear sealed for the workflow.
+ *
+ * @throws SteplockError SECRET_KEY_MISSING when there are some and the node has no key.
+ */
+export function sealPlan(api: Api, plan: Plan, uid: string): Plan {
+  if (!plan.steps.some(holdsClearSecret)) return plan;
+  const sealer = needSealer(api);
+  const steps = plan.steps.map((step) => sealStep(step, sealer, uid));
+  return createPlan(steps, plan.groups, plan.methods);
+}
+
+/** As {@link sealPlan}, for the steps of a draft. */
+export function sealDraft(api: Api, draft: Draft, uid: string): Draft {
+  if (!draft.steps.some(holdsClearSecret)) return draft;
+  const sealer = needSealer(api);
+  return { ...draft, steps: draft.steps.map((step) => sealStep(step, sealer, uid)) };
+}
+
+function needSealer(api: Api): Sealer {
+  if (api.sealer !== undefined) return api.sealer;
+  const wayOut =
+    'send a reference ({"$secret": {"env": …}} or {"file": …}), or start the server with --secret-key-file';
+  throw new SteplockError('SECRET_KEY_MISSING', `A secret in clear cannot be sealed here: ${wayOut}`);
+}
+
+function holdsClearSecret(step: PlanStep): boolean {
+  return hasClearSecret(parseArguments(step.arguments)) || hasClearSecret(parseArguments(step.undoArguments));
+}
+
+function sealStep(step: PlanStep, sealer: Sealer, uid: string): PlanStep {
+  const seal = (bytes: Uint8Array): Buffer =>
+    Buffer.from(withSecrets(bytes, (text) => sealer.seal(text, uid), 'sealed'));
+  return { ...step, arguments: seal(step.arguments), undoArguments: seal(step.undoArguments) };
+}
+
+/** Arguments with each secret in clear replaced. */
+function withSecrets(
+  bytes: Uint8Array,
+  replace: (text: string) => string,
+  form: 'value' | 'sealed' = 'value',
+): Uint8Array {
+  const args = parseArguments(bytes);
+  if (bytes.length === 0 || !hasClearSecret(args)) return bytes;
+  const replaced: JsonValue = mapSecrets(args, (secret) => {
+    if (!('value' in secret)) return secretJson(secret);
+    return form === 'sealed'
+      ? secretJson({ sealed: replace(secret.value) })
+      : secretJson({ value: replace(secret.value) });
+  });
+  return Buffer.from(JSON.stringify(isJsonObject(replaced) ? replaced : {}));
+}
+
+/**
+ * The plan in chunks that each fit into a transaction.
+ *
+ * @throws SteplockError INVALID_PLAN when the whole is too large.
+ */
+export function toChunks(
+  parts: Draft & { readonly methods: readonly PlanMethod[] },
+  place: string,
+): PlanChunk[] {
+  const chunks: PlanChunk[] = [];
+  let chunk = emptyChunk();
+  let chunkBytes = 0;
+  let bytes = 0;
+  const reserve = (size: number): void => {
+    bytes += size;
+    if (chunkBytes > 0 && chunkBytes + size > limits.planChunkBytesMax) {
+      chunks.push(chunk);
+      chunk = emptyChunk();
+      chunkBytes = 0;
+    }
+    chunkBytes += size;
+  };
+  for (const method of parts.methods) {
+    reserve(PlanMethod.encode(method).finish().length);
+    chunk.methods.push(method);
+  }
+  for (const group of parts.groups) {
+    reserve(PlanGroup.encode(group).finish().length);
+    chunk.groups.push(group);
+  }
+  for (const step of parts.steps) {
+    reserve(PlanStep.encode(step).finish().length);
+    chunk.steps.push(step);
+  }
+  if (chunkBytes > 0) chunks.push(chunk);
+  checkPlanBytes(bytes, place);
+  return chunks;
+}
+
+function emptyChunk(): PlanChunk {
+  return { unitId: '', steps: [], groups: [], methods: [] };
+}
+
+/** @throws SteplockError INVALID_PLAN when a plan of so many bytes is too large. */
+export function checkPlanBytes(bytes: number, place: string): void {
+  if (bytes <= limits.planBytesMax) return;
+  const violations = new Violations();
+  violations.add(
+    'TOO_LARGE',
+    place,
+    `has ${bytes} bytes as stored; at most ${limits.planBytesMax} are allowed`,
+  );
+  violations.throwIfAny();
+}
+
+/** How many bytes chunks have in all. */
+export function bytesOf(chunks: readonly PlanChunk[]): number {
+  return chunks.reduce((sum, chunk) => sum + PlanChunk.encode(chunk).finish().length, 0);
+}
+
+/** @throws SteplockError PLAN_CHANGED when the caller insisted on another hash. */
+export function checkPlanHash(expected: string, actual: string): void {
+  if (expected === '' || expected === actual) return;
+  throw new SteplockError(
+    'PLAN_CHANGED',
+    'The plan is not the one that was previewed: its hash is another one',
+    {
+      metadata: { expected, actual },
+    },
+  );
+}

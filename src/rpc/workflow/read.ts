@@ -1,0 +1,94 @@
+/** Reading workflows and steps, each as of one revision. */
+import type { StepId } from '../../base/ids.js';
+import { loadWorkflow, type WorkflowSnapshot } from '../../engine/load.js';
+import { readPlan } from '../../engine/plan-cache.js';
+import { isReason, SteplockError, workflowNotFound } from '../../errors/index.js';
+import { HeadState } from '../../gen/store/steplock/store/v1/workflow.js';
+import { type StepState, type Step, type Workflow } from '../../gen/wire/steplock/v1/workflow.js';
+import type {
+  GetStepRequest,
+  GetStepResponse,
+  GetWorkflowRequest,
+  GetWorkflowResponse,
+  ListStepsRequest,
+  ListStepsResponse,
+} from '../../gen/wire/steplock/v1/workflow_service.js';
+import type { WorkflowKey } from '../../store/keys.js';
+import type { Api } from '../context.js';
+import { pageOf, parsePage } from '../pages.js';
+import { parseStepName, parseWorkflowName, stepName, workflowName } from './names.js';
+import { renderStep, renderWorkflow, stepIdsOf } from './render.js';
+
+const readsMax = 3;
+
+/**
+ * The workflow as it stands.
+ *
+ * @throws SteplockError WORKFLOW_NOT_FOUND.
+ */
+export async function readSnapshot(api: Api, key: WorkflowKey): Promise<WorkflowSnapshot> {
+  for (let reads = 1; ; reads++) {
+    try {
+      const snapshot = await loadWorkflow(api.store, api.runtime.plans, key);
+      if (snapshot === undefined) throw workflowNotFound(workflowName(key.id));
+      if (snapshot.head.state !== HeadState.DRAFT) return snapshot;
+      return { ...snapshot, plan: await readPlan(api.store, key, snapshot.head.plan?.chunks ?? 0) };
+    } catch (error) {
+      // The revision was compacted between two of its pages: begin with a new one.
+      if (!isReason(error, 'REVISION_COMPACTED') || reads >= readsMax) throw error;
+    }
+  }
+}
+
+/** The workflow as the wire shows it. */
+export async function readWorkflow(api: Api, key: WorkflowKey): Promise<Workflow> {
+  return renderWorkflow(await readSnapshot(api, key));
+}
+
+/** See GetWorkflow. */
+export async function getWorkflow(api: Api, request: GetWorkflowRequest): Promise<GetWorkflowResponse> {
+  return { workflow: await readWorkflow(api, parseWorkflowName(api, request.name)) };
+}
+
+/** See GetStep. */
+export async function getStep(api: Api, request: GetStepRequest): Promise<GetStepResponse> {
+  const { workflow, step } = parseStepName(api, request.name);
+  const found = renderStep(await readSnapshot(api, workflow), step);
+  if (found === undefined) throw stepNotFound(workflow.id, step);
+  return { step: found };
+}
+
+/** The error for a step that is not there. */
+export function stepNotFound(workflow: string, step: StepId): SteplockError {
+  const name = stepName(workflow, step);
+  return new SteplockError('STEP_NOT_FOUND', `No step ${name}`, { metadata: { name } });
+}
+
+/** See ListSteps. */
+export async function listSteps(api: Api, request: ListStepsRequest): Promise<ListStepsResponse> {
+  const key = parseWorkflowName(api, request.parent, 'parent');
+  const { size, after } = parsePage(request, { parent: request.parent, states: [...request.states].sort() });
+  const view = await readSnapshot(api, key);
+  const ids = stepIdsOf(view);
+  const wanted = new Set<StepState>(request.states);
+  const steps: Step[] = [];
+  // Steps are never taken away and keep their order, so that the place of the last one is a cursor.
+  const first = after === undefined ? 0 : ids.indexOf(after.key as StepId) + 1;
+  let index = first;
+  for (; index < ids.length && steps.length < size; index++) {
+    const id = ids[index];
+    const step = id === undefined ? undefined : renderStep(view, id);
+    if (step !== undefined && (wanted.size === 0 || wanted.has(step.state))) steps.push(step);
+  }
+  const last = ids[index - 1];
+  const isCut = index < ids.length && last !== undefined;
+  return {
+    steps,
+    nextPageToken: isCut
+      ? pageOf(
+          { key: last, revision: view.revision },
+          { parent: request.parent, states: [...request.states].sort() },
+        )
+      : '',
+  };
+}

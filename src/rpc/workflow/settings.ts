@@ -1,0 +1,129 @@
+/** A workflow's settings between the wire and its head. */
+import { msToDate, msToDuration, durationToMs } from '../../base/duration.js';
+import { idPattern, idRule } from '../../base/ids.js';
+import { invalidField } from '../../errors/index.js';
+import { FailureAction, type WorkflowHead } from '../../gen/store/steplock/store/v1/workflow.js';
+import { OnFailure, RunningSteps, type WorkflowSettings } from '../../gen/wire/steplock/v1/workflow.js';
+import { limits } from '../../model/limits.js';
+
+/** The fields of a head that the settings fill. */
+export type SettingFields = Pick<
+  WorkflowHead,
+  | 'tenant'
+  | 'labels'
+  | 'priority'
+  | 'notBeforeMs'
+  | 'deadlineMs'
+  | 'deadlineAction'
+  | 'onFailure'
+  | 'cancelRunningOnFailure'
+  | 'description'
+>;
+
+const defaultPriority = 5;
+const noSettings: WorkflowSettings = {
+  tenant: '',
+  labels: {},
+  deadlineAction: OnFailure.UNSPECIFIED,
+  onFailure: OnFailure.UNSPECIFIED,
+  runningSteps: RunningSteps.UNSPECIFIED,
+  description: '',
+};
+const labelKeyPattern = /^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/;
+
+/**
+ * The settings with their defaults filled in.
+ *
+ * @throws SteplockError INVALID_FIELD naming the field.
+ */
+export function parseSettings(given: WorkflowSettings | undefined): SettingFields {
+  const settings = given ?? noSettings;
+  const { tenant, description } = settings;
+  if (tenant !== '' && !idPattern.test(tenant)) throw invalidField('settings.tenant', idRule);
+  const priority = settings.priority ?? defaultPriority;
+  if (priority > limits.priorityMax)
+    throw invalidField('settings.priority', `must be 0 to ${limits.priorityMax}`);
+  if (Buffer.byteLength(description) > limits.descriptionBytesMax) {
+    throw invalidField('settings.description', `must have at most ${limits.descriptionBytesMax} bytes`);
+  }
+  const deadlineAction = failureAction(settings.deadlineAction);
+  if (deadlineAction === FailureAction.SUSPEND) {
+    throw invalidField('settings.deadline_action', 'must be ROLL_BACK or KEEP');
+  }
+  return {
+    tenant: tenant === '' ? 'default' : tenant,
+    labels: parseLabels(settings.labels),
+    priority,
+    notBeforeMs: settings.startTime?.getTime() ?? 0,
+    deadlineMs: parseDeadline(settings),
+    deadlineAction,
+    onFailure: failureAction(settings.onFailure),
+    cancelRunningOnFailure: settings.runningSteps === RunningSteps.CANCEL,
+    description,
+  };
+}
+
+function parseLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(labels).sort(([left], [right]) => (left < right ? -1 : 1));
+  if (entries.length > limits.labelsMax)
+    throw invalidField('settings.labels', `must be at most ${limits.labelsMax}`);
+  for (const [key, value] of entries) {
+    const field = `settings.labels[${JSON.stringify(key.slice(0, 64))}]`;
+    if (!labelKeyPattern.test(key)) {
+      throw invalidField(
+        field,
+        'key must be 1 to 63 of a-z, 0-9, ".", "_", "/" and "-", with a letter or digit at its ends',
+      );
+    }
+    if (Buffer.byteLength(value) > limits.labelValueBytesMax) {
+      throw invalidField(field, `must have at most ${limits.labelValueBytesMax} bytes`);
+    }
+  }
+  return Object.fromEntries(entries);
+}
+
+function parseDeadline(settings: WorkflowSettings): number {
+  if (settings.deadline === undefined) return 0;
+  const ms = durationToMs(settings.deadline);
+  if (!(ms >= limits.deadlineMsMin && ms <= limits.deadlineMsMax)) {
+    throw invalidField('settings.deadline', 'must be 1 s to 90 days');
+  }
+  return ms;
+}
+
+function failureAction(onFailure: OnFailure): FailureAction {
+  switch (onFailure) {
+    case OnFailure.SUSPEND:
+      return FailureAction.SUSPEND;
+    case OnFailure.KEEP:
+      return FailureAction.KEEP;
+    default:
+      return FailureAction.ROLL_BACK;
+  }
+}
+
+/** The settings as they are shown. */
+export function renderSettings(head: WorkflowHead): WorkflowSettings {
+  return {
+    tenant: head.tenant,
+    labels: head.labels,
+    priority: head.priority,
+    startTime: msToDate(head.notBeforeMs),
+    deadline: head.deadlineMs === 0 ? undefined : msToDuration(head.deadlineMs),
+    deadlineAction: renderAction(head.deadlineAction),
+    onFailure: renderAction(head.onFailure),
+    runningSteps: head.cancelRunningOnFailure ? RunningSteps.CANCEL : RunningSteps.LET_END,
+    description: head.description,
+  };
+}
+
+function renderAction(action: FailureAction): OnFailure {
+  switch (action) {
+    case FailureAction.SUSPEND:
+      return OnFailure.SUSPEND;
+    case FailureAction.KEEP:
+      return OnFailure.KEEP;
+    default:
+      return OnFailure.ROLL_BACK;
+  }
+}

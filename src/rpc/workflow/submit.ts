@@ -1,0 +1,210 @@
+/** Creating, filling and starting workflows. */
+import { newUuid, type WorkflowId } from '../../base/ids.js';
+import { SteplockError } from '../../errors/index.js';
+import { PlanChunk } from '../../gen/store/steplock/store/v1/plan.js';
+import {
+  HeadState,
+  LiveRecord,
+  WorkflowHead,
+  type PlanExtent,
+} from '../../gen/store/steplock/store/v1/workflow.js';
+import {
+  SubmitWorkflowRequest,
+  type SubmitWorkflowResponse,
+} from '../../gen/wire/steplock/v1/workflow_service.js';
+import type { Workflow } from '../../gen/wire/steplock/v1/workflow.js';
+import { liveRecordOf } from '../../engine/commit.js';
+import type { Plan } from '../../model/plan.js';
+import { keys, ranges, type WorkflowKey } from '../../store/keys.js';
+import { encodeRecord } from '../../store/records.js';
+import { isAbsent, isUnchanged, type Compare } from '../../store/store.js';
+import type { UnitOp } from '../../store/unit.js';
+import type { Api } from '../context.js';
+import { digestOf, findRequest, rememberRequest } from '../requests.js';
+import { checkActor, checkId, checkRequestId, workflowKey } from './names.js';
+import { bytesOf, checkPlanHash, freezeDraft, parseDraft, sealPlan, toChunks } from './plan-intake.js';
+import { readWorkflow } from './read.js';
+import { renderWorkflow } from './render.js';
+import { parseSettings, type SettingFields } from './settings.js';
+
+/** Where the plan stands in a SubmitWorkflowRequest. */
+const places = { steps: 'plan.steps', groups: 'plan.groups' };
+/** A plan up to this size goes into the same transaction as the head. */
+const inlineBytesMax = 256 * 1024;
+
+/** See SubmitWorkflow. */
+export async function submitWorkflow(
+  api: Api,
+  request: SubmitWorkflowRequest,
+): Promise<SubmitWorkflowResponse> {
+  const { requestId, workflowId, plan: spec, planHash } = request;
+  checkRequestId(requestId);
+  if (workflowId !== '') checkId(workflowId, 'workflow_id');
+  const actor = checkActor(request.actor);
+  const settings = parseSettings(request.settings);
+  const digest = digestOf(api, 'SubmitWorkflow', SubmitWorkflowRequest.toJSON(request));
+  const known = await findRequest(api, requestId, digest);
+  if (known !== undefined)
+    return { workflow: await readWorkflow(api, workflowKey(api, known.subject as WorkflowId)) };
+  api.space.checkRoom();
+  const draft = parseDraft(spec?.steps ?? [], spec?.groups ?? [], places);
+  const frozen = freezeDraft(api, draft, places);
+  checkPlanHash(planHash, frozen.hash);
+  const uid = newUuid(api.random);
+  const plan = sealPlan(api, frozen.plan, uid);
+  const id = (workflowId === '' ? newWorkflowId(api) : workflowId) as WorkflowId;
+  const chunks = toChunks(plan, 'plan');
+  const extent = extentOf(plan, chunks, frozen.hash);
+  const head = newHead(api, { id, uid, actor, requestId, settings, plan: extent });
+  return { workflow: await commitSubmission(api, { head: begun(api, head), plan, chunks, digest }) };
+}
+
+/** A new id, roughly in the order of time so that people can tell older from newer. */
+export function newWorkflowId(api: Api): string {
+  return `wf-${Math.floor(api.clock.nowMs() / 1_000).toString(36)}-${api.random.hex(4)}`;
+}
+
+/** What the plan's records are. */
+export function extentOf(plan: Plan, chunks: readonly PlanChunk[], hash: string): PlanExtent {
+  return {
+    chunks: chunks.length,
+    steps: plan.steps.length,
+    groups: plan.groups.length,
+    bytes: bytesOf(chunks),
+    hash,
+    graphRevision: 0,
+  };
+}
+
+/** What a new workflow's head is made of. */
+export interface NewHead {
+  readonly id: WorkflowId;
+  readonly uid: string;
+  readonly actor: string;
+  readonly requestId: string;
+  readonly settings: SettingFields;
+  readonly plan: PlanExtent;
+}
+
+/** The head of a draft. */
+export function newHead(api: Api, { id, uid, actor, requestId, settings, plan }: NewHead): WorkflowHead {
+  return {
+    unitId: '',
+    workflowId: id,
+    uid,
+    state: HeadState.DRAFT,
+    ...settings,
+    actor,
+    createTimeMs: api.clock.nowMs(),
+    startTimeMs: 0,
+    endTimeMs: 0,
+    plan,
+    history: [],
+    cancelRunning: false,
+    requestId,
+  };
+}
+
+/** The head as it is when the workflow starts. */
+export function begun(api: Api, head: WorkflowHead): WorkflowHead {
+  const nowMs = api.clock.nowMs();
+  if (head.notBeforeMs > nowMs) return { ...head, state: HeadState.SCHEDULED };
+  return { ...head, state: HeadState.RUNNING, startTimeMs: nowMs };
+}
+
+interface Submission {
+  readonly head: WorkflowHead;
+  readonly plan: Plan;
+  readonly chunks: readonly PlanChunk[];
+  readonly digest: string;
+}
+
+/** Chunks first, head last: a workflow without its plan never shows. */
+async function commitSubmission(api: Api, submission: Submission): Promise<Workflow> {
+  const { head, plan, chunks, digest } = submission;
+  const key = workflowKey(api, head.workflowId as WorkflowId);
+  const unitId = api.random.hex(8);
+  const isInline = (head.plan?.bytes ?? 0) <= inlineBytesMax;
+  const planGuards = isInline ? [] : await writeChunks(api, key, chunks, 0);
+  const planOps = isInline ? chunkOps(key, chunks, unitId, 0) : [];
+  const named = { ...head, unitId };
+  const record = { unitId, digest, subject: key.id, timeMs: head.createTimeMs, consumed: true };
+  const request = rememberRequest(head.requestId, record);
+  api.runtime.plans.put(head.uid, 0, plan);
+  const result = await api.runtime.commit({
+    id: unitId,
+    compares: [request.compare, isAbsent(keys.head(key)), isAbsent(keys.live(key)), ...planGuards],
+    ops: [request.op, ...planOps, ...headOps(key, named)],
+    witness: keys.head(key),
+  });
+  if (result.applied) {
+    const snapshot = { head: named, plan, headRevision: result.revision };
+    return renderWorkflow({ ...snapshot, records: new Map(), items: new Map(), incidents: new Map() });
+  }
+  return await onRefused(api, key, head.requestId, digest);
+}
+
+/** Another call of the same request was first, or somebody has taken the id. */
+async function onRefused(api: Api, key: WorkflowKey, requestId: string, digest: string): Promise<Workflow> {
+  const known = await findRequest(api, requestId, digest);
+  if (known !== undefined) return await readWorkflow(api, workflowKey(api, known.subject as WorkflowId));
+  throw workflowExists(key.id);
+}
+
+/** The error for an id that is taken. */
+export function workflowExists(id: string): SteplockError {
+  const name = `workflows/${id}`;
+  return new SteplockError('WORKFLOW_EXISTS', `There is a workflow ${name} already`, { metadata: { name } });
+}
+
+/** The writes of a head and its live record. */
+export function headOps(key: WorkflowKey, head: WorkflowHead): UnitOp[] {
+  return [
+    { type: 'put', key: keys.head(key), value: encodeRecord(WorkflowHead, head) },
+    { type: 'put', key: keys.live(key), value: encodeRecord(LiveRecord, liveRecordOf(head)) },
+  ];
+}
+
+/** The writes of chunks, numbered from `first`. */
+export function chunkOps(
+  key: WorkflowKey,
+  chunks: readonly PlanChunk[],
+  unitId: string,
+  first: number,
+): UnitOp[] {
+  return chunks.map((chunk, index) => ({
+    type: 'put',
+    key: keys.planChunk(key, first + index),
+    value: encodeRecord(PlanChunk, { ...chunk, unitId }),
+  }));
+}
+
+/**
+ * Writes chunks one by one, before their head. Gives the conditions that they still stand: chunks that another attempt
+ * left, whose head never followed, are written over, and of two attempts at once only one has its head accepted.
+ *
+ * @throws SteplockError WORKFLOW_EXISTS when somebody else writes under this id.
+ */
+export async function writeChunks(
+  api: Api,
+  key: WorkflowKey,
+  chunks: readonly PlanChunk[],
+  first: number,
+): Promise<Compare[]> {
+  const left = await api.store.list(ranges.plan(key), { keysOnly: true });
+  const revisions = new Map(left.kvs.map((kv) => [kv.key, kv.modRevision]));
+  const guards: Compare[] = [];
+  for (const [index, chunk] of chunks.entries()) {
+    const unitId = api.random.hex(8);
+    const at = keys.planChunk(key, first + index);
+    const ops = chunkOps(key, [chunk], unitId, first + index);
+    const compares = [
+      isUnchanged(at, revisions.get(at) ?? 0),
+      ...(first === 0 ? [isAbsent(keys.head(key))] : []),
+    ];
+    const result = await api.runtime.commit({ id: unitId, compares, ops, witness: at });
+    if (!result.applied) throw workflowExists(key.id);
+    guards.push(isUnchanged(at, result.revision));
+  }
+  return guards;
+}

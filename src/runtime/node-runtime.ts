@@ -1,0 +1,260 @@
+/**
+ * A node without its network face: session after session, it joins the cluster, decides and executes, and leaves. All
+ * that survives a session is the cache of the store; whoever was busy under the old session has been told to stop.
+ */
+import { AbortScope, isAborted } from '../base/abort.js';
+import { sleep, type Clock } from '../base/clock.js';
+import type { Random } from '../base/random.js';
+import { newUuid, type NodeId } from '../base/ids.js';
+import { Dispatcher } from '../dispatcher/dispatcher.js';
+import type { ControllerDirectory, OutcomeSink, SecretVault } from '../dispatcher/ports.js';
+import { Engine } from '../engine/engine.js';
+import { PlanCache } from '../engine/plan-cache.js';
+import { errorText, isReason, SteplockError } from '../errors/index.js';
+import { openSession, type Session } from '../lease/session.js';
+import type { Logger } from '../log/log.js';
+import { createSchemaChecker, type SchemaChecker } from '../model/schema.js';
+import { Batcher } from '../store/batcher.js';
+import { StoreCache } from '../store/cache.js';
+import { keys, prefixes, ranges } from '../store/keys.js';
+import type { Store } from '../store/store.js';
+import type { Unit, UnitResult } from '../store/unit.js';
+import { readClusterFacts, type ClusterFacts } from './cluster-records.js';
+
+/** What a node is made of. */
+export interface NodeRuntimeOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly nodeId: NodeId;
+  /** Where its API listens, host:port; empty if it has none. */
+  readonly address: string;
+  readonly neighborhood: string;
+  readonly version: string;
+  /** How long its claims outlive it. */
+  readonly ttlMs: number;
+  /** Steps that it runs at once. */
+  readonly capacity: number;
+  /** How many shards a new cluster gets. */
+  readonly shards: number;
+  /** How often everything cached is listed and compared. */
+  readonly resyncMs: number;
+  readonly controllers: ControllerDirectory;
+  /** Names of the controllers in this process. */
+  readonly localControllers: readonly string[];
+  readonly secrets: SecretVault;
+}
+
+/** What there is while the node is a member of its cluster. */
+export interface Membership {
+  readonly session: Session;
+  readonly batcher: Batcher;
+  readonly engine: Engine;
+  readonly dispatcher: Dispatcher;
+}
+
+const rejoinMsMin = 100;
+const rejoinMsMax = 2_000;
+const planStepsMax = 200_000;
+
+/** See the head of this file. */
+export class NodeRuntime {
+  readonly plans = new PlanCache(planStepsMax);
+  readonly checker: SchemaChecker = createSchemaChecker();
+  readonly cache: StoreCache;
+  readonly #options: NodeRuntimeOptions;
+  readonly #scope = new AbortScope();
+  #facts: ClusterFacts | undefined;
+  #membership: Membership | undefined;
+  #running: Promise<void> | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: NodeRuntimeOptions) {
+    this.#options = options;
+    const { store, clock, log, resyncMs } = options;
+    const { node, shard, live, verb, queue, controller } = prefixes;
+    const kept = [node, shard, live, verb, queue, controller];
+    this.cache = new StoreCache({ store, clock, log, range: ranges.all, kept, resyncMs });
+  }
+
+  /** What the node is a member by; undefined while it is not. */
+  get membership(): Membership | undefined {
+    return this.#membership;
+  }
+
+  /** What all nodes agree on; undefined until the store has answered. */
+  get facts(): ClusterFacts | undefined {
+    return this.#facts;
+  }
+
+  /**
+   * How many shards the cluster has.
+   *
+   * @throws SteplockError SHUTTING_DOWN until the store has answered.
+   */
+  get shards(): number {
+    if (this.#facts === undefined) throw shuttingDown();
+    return this.#facts.shards;
+  }
+
+  /** Begins to join, and joins again whenever a session has ended, until it is closed. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Waits until the node is a member. */
+  async joined(): Promise<Membership> {
+    for (;;) {
+      if (this.#membership !== undefined) return this.#membership;
+      if (this.#scope.signal.aborted) throw shuttingDown();
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /**
+   * Commits a unit under the node's session.
+   *
+   * @throws SteplockError SHUTTING_DOWN when it is not a member; LEASE_LOST when it ceased to be one meanwhile.
+   */
+  async commit(unit: Unit): Promise<UnitResult> {
+    if (this.#membership === undefined) throw shuttingDown();
+    return await this.#membership.batcher.commit(unit);
+  }
+
+  /** Leaves: gives the lease back, so that others take over at once. */
+  async close(): Promise<void> {
+    this.#scope.abort(new Error('The node is closing'));
+    await this.#membership?.session.close();
+    this.#wakeWaiting();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#scope;
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        await this.#prepare();
+        await this.#beMember();
+        failures = 0;
+      } catch (error) {
+        if (isAborted(signal)) return;
+        if (
+          !isReason(
+            error,
+            'STORE_UNAVAILABLE',
+            'OUTCOME_UNKNOWN',
+            'STORE_FULL',
+            'LEASE_LOST',
+            'REVISION_COMPACTED',
+          )
+        ) {
+          log.error({ err: error }, 'node cannot join');
+        } else {
+          log.warn({ cause: errorText(error) }, 'waiting for the store to join');
+        }
+      }
+      const waitMs = Math.min(rejoinMsMin * 2 ** Math.min(failures, 10), rejoinMsMax);
+      await sleep(clock, waitMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** Once: what the cluster is, and the cache. */
+  async #prepare(): Promise<void> {
+    if (this.#facts !== undefined) return;
+    const facts = await readClusterFacts(this.#options.store, this.#options.shards);
+    await this.cache.start(this.#scope.signal);
+    this.#facts = facts;
+  }
+
+  /** One session, from its opening to its end. */
+  async #beMember(): Promise<void> {
+    const { log, nodeId } = this.#options;
+    const session = await this.#openSession();
+    const membership = this.#assemble(session);
+    const unsubscribe = this.cache.subscribe((event) => {
+      // A key of ours that anybody else deleted ends what runs under it, whatever the lease says.
+      if (event.key !== keys.node(nodeId) || event.revision <= session.revision) return;
+      if (event.kv?.createRevision !== session.revision) session.end('the node record is gone');
+    });
+    this.#membership = membership;
+    this.#wakeWaiting();
+    log.info({ node: nodeId, session: session.revision }, 'node joined');
+    try {
+      await membership.engine.run();
+    } finally {
+      this.#membership = undefined;
+      unsubscribe();
+      session.end('the engine stopped');
+      await session.close();
+    }
+  }
+
+  async #openSession(): Promise<Session> {
+    const { store, clock, random, log, ttlMs, nodeId, address, neighborhood, version, capacity } =
+      this.#options;
+    return await openSession({
+      store,
+      clock,
+      random,
+      log,
+      ttlMs,
+      signal: this.#scope.signal,
+      node: {
+        nodeId,
+        instance: newUuid(random),
+        address,
+        neighborhood,
+        version,
+        capacity,
+        controllers: [...this.#options.localControllers],
+        joinTimeMs: clock.nowMs(),
+      },
+    });
+  }
+
+  #assemble(session: Session): Membership {
+    const { store, clock, random, log, capacity, controllers, secrets } = this.#options;
+    const { cache, plans, checker } = this;
+    const { shards, generation } = this.#facts ?? { shards: this.#options.shards, generation: 1 };
+    const batcher = new Batcher({
+      store,
+      clock,
+      log,
+      guard: session.guard(),
+      signal: session.signal,
+      onGuardFailed: () => {
+        session.end('its record is gone from the store');
+      },
+      onApplied: (unit, revision) => {
+        cache.applyUnit(unit, revision);
+      },
+    });
+    const outcomes: OutcomeSink = {
+      report: async (workflow, report) => await engine.report(workflow, report),
+      peekRecord: (workflow, step) => engine.peekRecord(workflow, step),
+    };
+    const common = { store, batcher, clock, random, log, plans, cache, session };
+    const dispatcher = new Dispatcher({
+      ...common,
+      capacity,
+      controllers,
+      secrets,
+      checker,
+      outcomes,
+      generation,
+    });
+    const engine = new Engine({ ...common, dispatch: dispatcher, shards });
+    return { session, batcher, engine, dispatcher };
+  }
+
+  #wakeWaiting(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}
+
+function shuttingDown(): SteplockError {
+  return new SteplockError('SHUTTING_DOWN', 'This node is not a member of its cluster now');
+}

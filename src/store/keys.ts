@@ -1,0 +1,82 @@
+/**
+ * The keys of the store, all in one place (docs/architecture.md, "Keys"). Kinds are apart so that a node can read
+ * what is live without reading ended workflows, or a plan (docs/adr/0003-keys-by-kind.md).
+ */
+import type { NodeId, StepId, WorkflowId } from '../base/ids.js';
+import { prefixRange, type KeyRange } from './store.js';
+
+/** A workflow's place: its shard and its id. */
+export interface WorkflowKey {
+  readonly shard: number;
+  readonly id: WorkflowId;
+}
+
+/** First parts of the keys. */
+export const prefixes = {
+  node: 'node/',
+  shard: 'shard/',
+  live: 'live/',
+  head: 'head/',
+  plan: 'plan/',
+  step: 'step/',
+  verb: 'verb/',
+  queue: 'queue/',
+  request: 'request/',
+  incident: 'incident/',
+  controller: 'controller/',
+} as const;
+
+const shardText = (shard: number): string => String(shard).padStart(3, '0');
+const inWorkflow = (prefix: string, { shard, id }: WorkflowKey): string =>
+  `${prefix}${shardText(shard)}/${id}`;
+
+/** The keys. */
+export const keys = {
+  cluster: 'meta/cluster',
+  generation: 'meta/generation',
+  node: (id: NodeId): string => `${prefixes.node}${id}`,
+  shard: (shard: number): string => `${prefixes.shard}${shardText(shard)}`,
+  live: (workflow: WorkflowKey): string => inWorkflow(prefixes.live, workflow),
+  head: (workflow: WorkflowKey): string => inWorkflow(prefixes.head, workflow),
+  planChunk: (workflow: WorkflowKey, chunk: number): string =>
+    `${inWorkflow(prefixes.plan, workflow)}/${String(chunk).padStart(4, '0')}`,
+  step: (workflow: WorkflowKey, step: StepId): string => `${inWorkflow(prefixes.step, workflow)}/${step}`,
+  verb: (workflow: WorkflowKey, requestId: string): string =>
+    `${inWorkflow(prefixes.verb, workflow)}/${requestId}`,
+  queue: (workflow: WorkflowKey, step: StepId): string => `${inWorkflow(prefixes.queue, workflow)}/${step}`,
+  request: (requestId: string): string => `${prefixes.request}${requestId}`,
+  incident: (workflow: WorkflowKey, name: string): string =>
+    `${inWorkflow(prefixes.incident, workflow)}/${name}`,
+  controller: (id: string): string => `${prefixes.controller}${id}`,
+};
+
+/** The ranges of keys. */
+export const ranges = {
+  /** Every key of the cluster. Keys are ASCII and begin with a letter. */
+  all: { start: '', end: '~' },
+  liveOfShard: (shard: number): KeyRange => prefixRange(`${prefixes.live}${shardText(shard)}/`),
+  plan: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.plan, workflow)}/`),
+  steps: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.step, workflow)}/`),
+  verbs: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.verb, workflow)}/`),
+  queue: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.queue, workflow)}/`),
+  incidents: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.incident, workflow)}/`),
+};
+
+/** What a key of a workflow names; undefined for keys of other things. */
+export function workflowOfKey(
+  key: string,
+): { readonly workflow: WorkflowKey; readonly rest: string } | undefined {
+  const [prefix, shard, id, ...rest] = key.split('/');
+  const isOfWorkflow = ['live', 'head', 'plan', 'step', 'verb', 'queue', 'incident'].includes(prefix ?? '');
+  if (!isOfWorkflow || shard === undefined || id === undefined) return undefined;
+  return { workflow: { shard: Number(shard), id: id as WorkflowId }, rest: rest.join('/') };
+}
+
+/** The shard that a workflow belongs to: FNV-1a of its id. Never changes while the workflow exists. */
+export function shardOf(id: WorkflowId, shards: number): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < id.length; index++) {
+    hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  }
+  return (hash >>> 0) % shards;
+}

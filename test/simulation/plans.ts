@@ -1,0 +1,86 @@
+/** Random plans: graphs with groups, steps of every kind, scripted to fail in every way. */
+import { randomBelow, type Random } from '../../src/base/random.js';
+import type { JsonObject } from '../../src/base/json.js';
+import type { GroupSpec, StepSpec } from '../../src/gen/wire/steplock/v1/plan.js';
+import { OnFailure, RunningSteps, type WorkflowSettings } from '../../src/gen/wire/steplock/v1/workflow.js';
+
+const methods = [
+  'make-probed',
+  'make-probed',
+  'make-repeat',
+  'make-task',
+  'check',
+  'make-once',
+  'make-forever',
+];
+
+/** A plan as it is submitted. */
+export interface DrawnPlan {
+  readonly steps: StepSpec[];
+  readonly groups: GroupSpec[];
+  readonly settings: WorkflowSettings;
+}
+
+/** Draws a plan of at most so many steps. */
+export function drawPlan(random: Random, stepsMax: number): DrawnPlan {
+  const count = 1 + randomBelow(random, stepsMax);
+  const groupCount = randomBelow(random, 3);
+  const failShare = random.next() < 0.5 ? 0 : 0.15;
+  const groups: GroupSpec[] = [];
+  const steps: StepSpec[] = [];
+  for (let index = 0; index < groupCount; index++) groups.push({ id: `g${index}`, dependsOn: [] });
+  for (let index = 0; index < count; index++) {
+    // Groups come in bands, so that what waits for one never stands in an earlier one.
+    const band = groupCount === 0 ? -1 : Math.floor((index * groupCount) / count);
+    const dependsOn = steps.filter(() => random.next() < 2 / count).map((step) => step.id);
+    if (band > 0 && random.next() < 0.3) dependsOn.push(`g${band - 1}`);
+    steps.push(
+      drawStep(random, `s${index}`, band >= 0 && random.next() < 0.5 ? `g${band}` : '', dependsOn, failShare),
+    );
+  }
+  return { steps, groups, settings: drawSettings(random) };
+}
+
+function drawStep(
+  random: Random,
+  id: string,
+  group: string,
+  dependsOn: string[],
+  failShare: number,
+): StepSpec {
+  const method = methods[randomBelow(random, methods.length)] ?? 'check';
+  const isFatal = random.next() < failShare;
+  const [from] = dependsOn.filter((name) => name.startsWith('s'));
+  const args: JsonObject = {
+    ms: randomBelow(random, 300),
+    failures: random.next() < 0.2 ? randomBelow(random, 4) : 0,
+    fatal: isFatal ? (random.next() < 0.5 ? 'half' : 'before') : '',
+    undoFailures: random.next() < 0.15 ? randomBelow(random, 5) : 0,
+    ...(from === undefined ? {} : { from: { $output: { step: from, pointer: '/object' } } }),
+  };
+  return {
+    id,
+    description: '',
+    group,
+    dependsOn,
+    action: {
+      $case: 'call',
+      value: { controller: random.next() < 0.5 ? 'local' : 'remote', method, system: '', arguments: args },
+    },
+  };
+}
+
+function drawSettings(random: Random): WorkflowSettings {
+  const onFailure = [OnFailure.ROLL_BACK, OnFailure.ROLL_BACK, OnFailure.SUSPEND, OnFailure.KEEP][
+    randomBelow(random, 4)
+  ];
+  return {
+    tenant: `t${randomBelow(random, 2)}`,
+    labels: {},
+    priority: randomBelow(random, 10),
+    deadlineAction: OnFailure.ROLL_BACK,
+    onFailure: onFailure ?? OnFailure.ROLL_BACK,
+    runningSteps: random.next() < 0.5 ? RunningSteps.CANCEL : RunningSteps.LET_END,
+    description: '',
+  };
+}

@@ -1,0 +1,54 @@
+/** A controller beyond the network: its calls are delayed, lost or answered too late, and outlive their caller. */
+import type { CallContext, ControllerPort } from '../../src/contract/index.js';
+import { orAborted } from '../../src/base/abort.js';
+import type { SimProcess } from './scheduler.js';
+import { never, type SimNetwork } from './sim-store.js';
+
+/** Puts the network between a process and a controller that lives elsewhere. */
+export function overNetwork(port: ControllerPort, caller: SimProcess, network: SimNetwork): ControllerPort {
+  const call = async <T>(context: CallContext, make: (context: CallContext) => Promise<T>): Promise<T> => {
+    const { scheduler, mayCrash } = network;
+    const { random } = scheduler;
+    if (mayCrash(caller, `before remote call of ${context.step}`)) return await never();
+    const { faults } = network;
+    const isLost = random.next() < faults.lostRequest;
+    const isUnanswered = random.next() < faults.lostReply;
+    const delayMs = random.next() < faults.lateRequest ? 8_000 * random.next() : 3 * random.next();
+    // Beyond the network nobody hears that the caller has given up.
+    const there = { ...context, signal: new AbortController().signal, progress: () => undefined };
+    const answer = new Promise<T>((resolve, reject) => {
+      if (isLost) return;
+      scheduler.after(delayMs, () => {
+        make(there).then(
+          (value) => {
+            if (isUnanswered) return;
+            caller.after(3 * random.next(), () => {
+              if (!mayCrash(caller, `after remote call of ${context.step}`)) resolve(value);
+            });
+          },
+          (error: Error) => {
+            if (!isUnanswered)
+              caller.after(3 * random.next(), () => {
+                reject(error);
+              });
+          },
+        );
+      });
+    });
+    return await orAborted(answer, context.signal);
+  };
+  return {
+    description: port.description,
+    execute: async (context, method, args) =>
+      await call(context, async (there) => await port.execute(there, method, args)),
+    poll: async (context, method, task, args) =>
+      await call(context, async (there) => await port.poll(there, method, task, args)),
+    probe: async (context, method, args) =>
+      await call(context, async (there) => await port.probe(there, method, args)),
+    cancel: async (context, method, task) => {
+      await call(context, async (there) => {
+        await port.cancel(there, method, task);
+      });
+    },
+  };
+}
