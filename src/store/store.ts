@@ -197,7 +197,7 @@ export interface Store {
    *   compares must fail if it was applied before.
    * @throws SteplockError STORE_FULL when there is no room. As etcd may have applied the very transaction
    *   that used up the room, this too leaves the outcome unknown. What only deletes and reads is never refused
-   *   so; nor are, by etcd, puts in nested transactions: its quota does not count them.
+   *   so; nor are puts in nested transactions, which etcd's quota does not count before 3.5.33, 3.6.14 and 3.7.1.
    * @throws SteplockError STORE_UNAVAILABLE when it was not even sent, because the store is closed.
    */
   txn(txn: Txn): Promise<TxnResult>;

@@ -14,6 +14,7 @@ const clock = systemClock;
 export function memoryKind(): StoreKind {
   return {
     name: 'embedded, in memory',
+    leaseMs: 300,
     start: () => Promise.resolve(),
     create: () => Promise.resolve(createEmbeddedStore({ clock })),
     stop: () => Promise.resolve(),
@@ -25,6 +26,7 @@ export function lmdbKind(): StoreKind {
   const directories: string[] = [];
   return {
     name: 'embedded, on LMDB',
+    leaseMs: 300,
     start: () => Promise.resolve(),
     create: async () => {
       const directory = await temporaryDirectory();
@@ -43,6 +45,7 @@ export function etcdKind(): StoreKind {
   let created = 0;
   return {
     name: 'etcd',
+    leaseMs: 1_000,
     start: async () => {
       etcd = await startEtcd();
     },

@@ -38,7 +38,7 @@ for (const kind of [memoryKind(), lmdbKind(), etcdKind()]) {
       describeWatch(storeOf);
     });
     describe('leases', () => {
-      describeLeases(storeOf);
+      describeLeases(storeOf, kind.leaseMs);
     });
     describe('maintenance', () => {
       describeMaintenance(storeOf);

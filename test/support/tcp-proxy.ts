@@ -21,6 +21,8 @@ export class TcpProxy {
   };
   #forwarded: Record<Direction, number> = { toServer: 0, toClient: 0 };
   #resumed: (() => void)[] = [];
+  /** Whether connections that come now are taken and never served. */
+  isDeaf = false;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -99,6 +101,7 @@ export class TcpProxy {
         other.destroy();
       });
     }
+    if (this.isDeaf) return;
     void this.#pump(client, server, 'toServer');
     void this.#pump(server, client, 'toClient');
   }

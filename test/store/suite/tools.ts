@@ -22,6 +22,8 @@ import { within } from '../../support/eventually.js';
 export interface StoreKind {
   /** For the titles of tests. */
   readonly name: string;
+  /** The shortest lease that it grants. */
+  readonly leaseMs: number;
   /** Before the first test. */
   start(): Promise<void>;
   /** A store without keys, which the caller closes. */
@@ -80,6 +82,12 @@ export function eventText(event: StoreEvent): string {
   return event.type === 'put' ? `+${event.kv.key}=${fromUtf8(event.kv.value)}` : `-${event.key}`;
 }
 
+/** The reason of what was thrown. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof SteplockError)) throw error;
+  return error.reason;
+}
+
 /** Expects a failure for a reason. */
 export async function expectReason(reason: CallReason, promise: Promise<unknown>): Promise<SteplockError> {
   const error = await failureOf(promise);
@@ -111,8 +119,8 @@ export interface Reader {
   next(): Promise<WatchBatch>;
   /** Events as text, batches put together, until there are so many. */
   events(count: number): Promise<string[]>;
-  /** The failure that ends the watch. */
-  failure(): Promise<unknown>;
+  /** The failure that ends the watch, which comes within that time. */
+  failure(timeoutMs?: number): Promise<unknown>;
   /** Ends it and waits for that. */
   stop(): Promise<void>;
 }
@@ -128,10 +136,10 @@ export function watchFrom(store: Store, after: Revision, range: KeyRange = every
   // Begins to open it now: the generator does nothing before it is asked.
   let pending: Promise<IteratorResult<WatchBatch, unknown>> | undefined = batches.next();
   pending.catch(() => undefined);
-  const take = async (): Promise<IteratorResult<WatchBatch, unknown>> => {
+  const take = async (timeoutMs = batchMs): Promise<IteratorResult<WatchBatch, unknown>> => {
     const promise = pending ?? batches.next();
     pending = undefined;
-    return await within(batchMs, 'the next batch of a watch', promise);
+    return await within(timeoutMs, 'the next batch of a watch', promise);
   };
   const next = async (): Promise<WatchBatch> => {
     for (;;) {
@@ -145,9 +153,9 @@ export function watchFrom(store: Store, after: Revision, range: KeyRange = every
     while (found.length < count) found.push(...(await next()).events.map(eventText));
     return found;
   };
-  const failure = async (): Promise<unknown> => {
+  const failure = async (timeoutMs?: number): Promise<unknown> => {
     try {
-      for (;;) if ((await take()).done === true) break;
+      for (;;) if ((await take(timeoutMs)).done === true) break;
     } catch (error) {
       return error;
     }

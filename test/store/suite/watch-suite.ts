@@ -1,6 +1,5 @@
 /** Watches: nothing missed, nothing twice, whole revisions, bounded. */
 import { expect } from 'chai';
-import { SteplockError } from '../../../src/errors/index.js';
 import { prefixRange, type Store, type WatchBatch } from '../../../src/store/store.js';
 import { within } from '../../support/eventually.js';
 import {
@@ -11,16 +10,12 @@ import {
   nested,
   plus,
   put,
+  reasonOf,
   revisionOf,
   revisionZero,
   watchFrom,
   type StoreOf,
 } from './tools.js';
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof SteplockError)) throw error;
-  return error.reason;
-}
 
 /** See the head of this file. */
 export function describeWatch(storeOf: StoreOf): void {
