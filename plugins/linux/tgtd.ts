@@ -144,7 +144,8 @@ async function isReady(
     try {
       const portals = await client.request({ mode: 'portal', operation: 'show' });
       await sleep(clock, pollMs);
-      if (portals.includes(`Portal: ${portal},`) && isAlive(child)) return true;
+      // Its portals are bound before it answers: what is not there now never comes.
+      return portals.includes(`Portal: ${portal},`) && isAlive(child);
     } catch (error) {
       if (!(error instanceof Refusal) && errorCode(error) === undefined) return false;
       await sleep(clock, pollMs);

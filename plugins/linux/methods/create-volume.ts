@@ -15,6 +15,7 @@ import {
   nameTaken,
   publish,
   readRecord,
+  removeForGood,
   removeTemporaries,
   setImageLength,
   writeRecord,
@@ -42,11 +43,7 @@ export const createVolume: VolumeMethod<CreateArguments> = {
       requireOwn(call, record, args);
       return done(outputOf(call, record));
     }
-    if (!(await isPublished(call))) await makeImage(call, args);
-    call.trace.effect = 'some';
-    const made = newRecord(call, args);
-    await writeRecord(call.paths, made);
-    await call.reach('create-volume:recorded');
+    const made = await make(call, args);
     await removeTemporaries(call);
     await call.reach('create-volume:temp-removed');
     return done(outputOf(call, made));
@@ -62,20 +59,32 @@ export const createVolume: VolumeMethod<CreateArguments> = {
   },
 };
 
-async function makeImage(call: Call, args: CreateArguments): Promise<void> {
+async function make(call: Call, args: CreateArguments): Promise<VolumeRecord> {
   try {
-    if (await hasImage(call)) throw await nameTaken(call);
-    await fillTemporary(call, args);
-    await publish(call);
+    if (!(await isPublished(call))) {
+      if (await hasImage(call)) throw await nameTaken(call);
+      await fillTemporary(call, args);
+      await publish(call);
+    }
+    call.trace.effect = 'some';
+    await call.reach('create-volume:renamed');
+    const record = newRecord(call, args);
+    await writeRecord(call.paths, record);
+    await call.reach('create-volume:recorded');
+    return record;
   } catch (error) {
     // What is known not to have worked leaves nothing; what is not known is left for the next attempt.
-    if (knownFailure(error, 'none') !== undefined) {
-      await removeTemporaries(call);
-      call.trace.effect = 'none';
-    }
+    if (knownFailure(error, 'none') !== undefined) await takeBack(call);
     throw error;
   }
-  await call.reach('create-volume:renamed');
+}
+
+/** Removes what this step has made, unless it is a volume already. */
+async function takeBack(call: Call): Promise<void> {
+  if ((await readRecord(call.paths)) !== undefined) return;
+  if (await isPublished(call)) await removeForGood(call, call.paths.image);
+  await removeTemporaries(call);
+  call.trace.effect = 'none';
 }
 
 async function fillTemporary(call: Call, { sizeBytes, thick }: CreateArguments): Promise<void> {

@@ -13,7 +13,7 @@ describe('linux: CHAP vault', () => {
   let directory: string;
   let system: LinuxSystem;
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'steplock-vault-'));
+    directory = await mkdtemp(join(tmpdir(), 'steplock-linux-vault-'));
     const chapKeyFile = join(directory, 'key');
     await writeFile(chapKeyFile, '0123456789abcdef'.repeat(4), { mode: 0o600 });
     system = {

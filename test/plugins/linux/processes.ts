@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { AsyncQueue } from '../../../src/base/async-queue.js';
 import { eventually, within } from '../../support/eventually.js';
+import { compile } from './compiled.js';
 import type { WorkerTask } from './worker.js';
 
 const startMs = 20_000;
@@ -27,11 +28,8 @@ export interface Worker {
 }
 
 /** Starts a worker and waits until it is ready for its call. */
-export async function startWorker(): Promise<Worker> {
-  const file = fileURLToPath(new URL('./worker.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+async function startWorker(path: string): Promise<Worker> {
+  const child = spawn(process.execPath, [path], { stdio: ['pipe', 'pipe', 'inherit'] });
   const queue = new AsyncQueue<string>(10_000);
   let rest = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -82,12 +80,21 @@ export async function startWorker(): Promise<Worker> {
   };
 }
 
-/** Keeps some workers ready, because they take half a second to start. */
-export function createWorkerPool(size: number): { take(): Promise<Worker>; drain(): Promise<void> } {
+/** Gives workers. */
+export interface WorkerPool {
+  /** One that waits for its call. */
+  readonly take: () => Promise<Worker>;
+  /** Ends those that nobody took. */
+  readonly drain: () => Promise<void>;
+}
+
+/** Keeps some workers ready, because they take a moment to start. */
+export async function createWorkerPool(size: number): Promise<WorkerPool> {
+  const program = await compile(fileURLToPath(new URL('./worker.ts', import.meta.url)));
   const waiting: Promise<Worker>[] = [];
   const fill = (): void => {
     while (waiting.length < size) {
-      const worker = startWorker();
+      const worker = startWorker(program.path);
       worker.catch(() => undefined);
       waiting.push(worker);
     }
@@ -97,10 +104,11 @@ export function createWorkerPool(size: number): { take(): Promise<Worker>; drain
     take: async () => {
       const worker = waiting.shift();
       fill();
-      return await (worker ?? startWorker());
+      return await (worker ?? startWorker(program.path));
     },
     drain: async () => {
       for (const worker of waiting.splice(0)) await (await worker).killWithChildren();
+      await program.remove();
     },
   };
 }

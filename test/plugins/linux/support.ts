@@ -108,7 +108,11 @@ export async function createBench(
     id: 'shelf',
     rootDir,
     // Without a tgtd, one that does not run.
-    tgtd: { controlPort: tgtd?.controlPort ?? 32_001, portal: tgtd?.portal ?? '127.0.0.1:9' },
+    tgtd: {
+      controlPort: tgtd?.controlPort ?? 1,
+      portal: tgtd?.portal ?? '127.0.0.1:9',
+      ipcPath: tgtd?.ipcPath ?? join(rootDir, 'no-tgtd'),
+    },
     iqnPrefix: `iqn.2026-11.com.example:${rootDir.replaceAll(/[^A-Za-z0-9]/g, '').toLowerCase()}`,
     ...(options.chapKeyFile === undefined ? {} : { chapKeyFile: options.chapKeyFile }),
   };
@@ -148,9 +152,17 @@ export function initiatorName(host: string): string {
   return `iqn.2026-11.com.example:${host}`;
 }
 
-/** Starts a tgtd that ends with this process. */
+/** Starts a tgtd that ends with this process, with its socket in a directory that goes with it. */
 export async function startTestTgtd(): Promise<RunningTgtd> {
-  return await startTgtd({ diesWithParent: true });
+  const directory = await mkdtemp(join(tmpdir(), 'steplock-linux-tgtd-'));
+  const tgtd = await startTgtd({ diesWithParent: true, ipcPath: join(directory, 'socket') });
+  return {
+    ...tgtd,
+    stop: async () => {
+      await tgtd.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 /** The reason of a failure, or what came in its place. */
