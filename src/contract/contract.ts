@@ -183,6 +183,8 @@ export interface ControllerDescription {
 export interface ControllerPort {
   /** What it says of itself. */
   readonly description: ControllerDescription;
+  /** Whether it looks up `env` and `file` secrets by itself, where it runs; otherwise it gets their text. */
+  readonly resolvesReferences?: boolean;
   /**
    * Does it, or begins to. Whatever it throws leaves the outcome unknown, except a SteplockError
    * CONTROLLER_UNAVAILABLE (nothing was sent) or FENCED (another attempt owns the step).

@@ -12,7 +12,7 @@ import type { SchemaChecker } from '../model/schema.js';
 import type { StoreCache } from '../store/cache.js';
 import { keys, prefixes } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
-import { parseDescription } from './description-codec.js';
+import { parseDescription } from '../remote/description-codec.js';
 
 /** A controller behind the network, as it is called. */
 export interface RemotePort extends ControllerPort {

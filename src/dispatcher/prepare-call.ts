@@ -12,11 +12,11 @@ import { parseArguments } from '../model/check-arguments.js';
 import { callOf, stepOf, type Plan, type StepCall } from '../model/plan.js';
 import { findReferences, resolveArguments, UnresolvedReferenceError } from '../model/references.js';
 import type { SchemaChecker } from '../model/schema.js';
-import { mapSecrets, type SecretForm } from '../model/secret.js';
+import { mapSecrets, secretJson, type SecretForm } from '../model/secret.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import type { OutcomeSink, SecretVault } from './ports.js';
+import type { ControllerDirectory, OutcomeSink, SecretVault } from './ports.js';
 
 /** A call that can be made. */
 export interface PreparedCall {
@@ -47,6 +47,7 @@ export interface PrepareOptions {
   readonly outcomes: OutcomeSink;
   readonly secrets: SecretVault;
   readonly checker: SchemaChecker;
+  readonly controllers: ControllerDirectory;
 }
 
 /**
@@ -66,7 +67,8 @@ export async function prepareCall(
   const records = await readRecords(workflow, recordsNeeded(plan, id), options);
   const resolved = resolve(plan, id, records);
   const secrets = new Set<string>();
-  const args = await openSecrets(resolved, item.uid, options.secrets, secrets);
+  const keepsReferences = options.controllers.find(call.controller)?.resolvesReferences === true;
+  const args = await openSecrets(resolved, item.uid, options.secrets, { opened: secrets, keepsReferences });
   checkResolved(call, args, options.checker);
   return {
     call,
@@ -136,35 +138,46 @@ function resolve(plan: Plan, id: StepId, records: ReadonlyMap<StepId, StepRecord
   }
 }
 
+interface Opening {
+  /** Gets every text that is opened. */
+  readonly opened: Set<string>;
+  /** Leave `env` and `file` as they are: the controller looks them up where it runs. */
+  readonly keepsReferences: boolean;
+}
+
 async function openSecrets(
   args: JsonObject,
   uid: string,
   vault: SecretVault,
-  opened: Set<string>,
+  { opened, keepsReferences }: Opening,
 ): Promise<JsonObject> {
+  const isKept = (form: SecretForm): boolean => keepsReferences && ('env' in form || 'file' in form);
   const forms: SecretForm[] = [];
   mapSecrets(args, (form) => {
-    forms.push(form);
+    if (!isKept(form)) forms.push(form);
     return null;
   });
   if (forms.length === 0) return args;
-  const texts = await Promise.all(
-    forms.map(async (form) => {
-      try {
-        return await vault.open(form, uid);
-      } catch (error) {
-        const message = error instanceof Error ? error.message : 'A secret cannot be opened';
-        throw new UnpreparedError('UNRESOLVED_REFERENCE', message, true);
-      }
-    }),
-  );
+  const texts = await Promise.all(forms.map(async (form) => await openSecret(form, uid, vault)));
   for (const text of texts) opened.add(text);
   let index = 0;
-  return mapSecrets(args, (): JsonValue => texts[index++] ?? '') as JsonObject;
+  return mapSecrets(args, (form): JsonValue =>
+    isKept(form) ? secretJson(form) : (texts[index++] ?? ''),
+  ) as JsonObject;
+}
+
+async function openSecret(form: SecretForm, uid: string, vault: SecretVault): Promise<string> {
+  try {
+    return await vault.open(form, uid);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'A secret cannot be opened';
+    throw new UnpreparedError('UNRESOLVED_REFERENCE', message, true);
+  }
 }
 
 function checkResolved(call: StepCall, args: JsonObject, checker: SchemaChecker): void {
-  const [violation] = checker.check(call.description.argumentsSchema, args);
+  const unresolved = findReferences(args).map((reference) => reference.at);
+  const [violation] = checker.check(call.description.argumentsSchema, args, unresolved);
   if (violation === undefined) return;
   const message = `Arguments${violation.at} of ${call.controller}/${call.method}: ${violation.description}`;
   throw new UnpreparedError('INVALID_ARGUMENTS', message, false);

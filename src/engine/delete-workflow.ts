@@ -26,7 +26,8 @@ const pageSize = 50;
 export async function deleteWorkflow(run: Run, options: DeleteOptions): Promise<void> {
   const { key } = run;
   const parts = [
-    ranges.plan(key),
+    ranges.chunks('plan', key),
+    ranges.chunks('draft', key),
     ranges.steps(key),
     ranges.queue(key),
     ranges.verbs(key),

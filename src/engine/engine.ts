@@ -35,6 +35,11 @@ export class Engine {
     return this.#owners.size;
   }
 
+  /** Whether it owns that shard. */
+  ownsShard(shard: number): boolean {
+    return this.#owners.has(shard);
+  }
+
   /** Takes shards and drives them until the session ends. */
   async run(): Promise<void> {
     const { cache, session, clock, log } = this.#options;

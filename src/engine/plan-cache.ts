@@ -2,7 +2,7 @@
 import { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import type { PlanExtent } from '../gen/store/steplock/store/v1/workflow.js';
 import { planOfChunks, type Plan } from '../model/plan.js';
-import { ranges, type WorkflowKey } from '../store/keys.js';
+import { ranges, type ChunkKind, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 
@@ -47,14 +47,19 @@ export class PlanCache {
     const isHere = this.#plans.get(uid)?.graphRevision === extent.graphRevision;
     const known = isHere ? this.peek(uid) : undefined;
     if (known !== undefined) return known;
-    const plan = await readPlan(store, workflow, extent.chunks);
+    const plan = await readPlan(store, 'plan', workflow, extent.chunks);
     this.put(uid, extent.graphRevision, plan);
     return plan;
   }
 }
 
 /** The plan that the first so many chunks hold; what stands behind them was left by an attempt that came to nothing. */
-export async function readPlan(store: Store, workflow: WorkflowKey, chunks: number): Promise<Plan> {
-  const { kvs } = await store.list(ranges.plan(workflow), { limit: Math.max(1, chunks) });
+export async function readPlan(
+  store: Store,
+  kind: ChunkKind,
+  workflow: WorkflowKey,
+  chunks: number,
+): Promise<Plan> {
+  const { kvs } = await store.list(ranges.chunks(kind, workflow), { limit: Math.max(1, chunks) });
   return planOfChunks(kvs.slice(0, chunks).map((kv) => decodeRecord(PlanChunk, kv)));
 }

@@ -1,4 +1,4 @@
-/** What the handlers of all services work on, and what each call carries. */
+/** What the handlers of all services work on. */
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { ControllerRegistry } from '../controllers/registry.js';
@@ -19,12 +19,4 @@ export interface Api {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-}
-
-/** What a call carries. */
-export interface CallInfo {
-  /** Aborts when the caller gives up, its deadline passes or the node shuts down. */
-  readonly signal: AbortSignal;
-  /** When the caller gives up, in milliseconds since 1970; infinite for never. */
-  readonly deadlineMs: number;
 }

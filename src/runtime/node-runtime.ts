@@ -28,8 +28,8 @@ export interface NodeRuntimeOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly nodeId: NodeId;
-  /** Where its API listens, host:port; empty if it has none. */
-  readonly address: string;
+  /** Where its API listens, host:port, asked when it joins; empty if it has none. */
+  readonly address: () => string;
   readonly neighborhood: string;
   readonly version: string;
   /** How long its claims outlive it. */
@@ -57,6 +57,7 @@ export interface Membership {
 const rejoinMsMin = 100;
 const rejoinMsMax = 2_000;
 const planStepsMax = 200_000;
+const drainLookMs = 20;
 
 /** See the head of this file. */
 export class NodeRuntime {
@@ -69,6 +70,7 @@ export class NodeRuntime {
   #membership: Membership | undefined;
   #running: Promise<void> | undefined;
   readonly #waiting = new Set<() => void>();
+  readonly #listeners = new Set<(isMember: boolean) => void>();
 
   constructor(options: NodeRuntimeOptions) {
     this.#options = options;
@@ -109,6 +111,22 @@ export class NodeRuntime {
       if (this.#membership !== undefined) return this.#membership;
       if (this.#scope.signal.aborted) throw shuttingDown();
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /** Calls whenever the node becomes a member or ceases to be one. */
+  onMembership(listener: (isMember: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes no more steps, and waits until those that run have ended, or the time is up. */
+  async drain(timeoutMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + timeoutMs;
+    this.#membership?.dispatcher.drain();
+    while ((this.#membership?.dispatcher.busyCount ?? 0) > 0 && clock.monotonicMs() < untilMs) {
+      await sleep(clock, drainLookMs);
     }
   }
 
@@ -178,13 +196,13 @@ export class NodeRuntime {
       if (event.key !== keys.node(nodeId) || event.revision <= session.revision) return;
       if (event.kv?.createRevision !== session.revision) session.end('the node record is gone');
     });
-    this.#membership = membership;
+    this.#setMembership(membership);
     this.#wakeWaiting();
     log.info({ node: nodeId, session: session.revision }, 'node joined');
     try {
       await membership.engine.run();
     } finally {
-      this.#membership = undefined;
+      this.#setMembership(undefined);
       unsubscribe();
       session.end('the engine stopped');
       await session.close();
@@ -204,7 +222,7 @@ export class NodeRuntime {
       node: {
         nodeId,
         instance: newUuid(random),
-        address,
+        address: address(),
         neighborhood,
         version,
         capacity,
@@ -247,6 +265,11 @@ export class NodeRuntime {
     });
     const engine = new Engine({ ...common, dispatch: dispatcher, shards });
     return { session, batcher, engine, dispatcher };
+  }
+
+  #setMembership(membership: Membership | undefined): void {
+    this.#membership = membership;
+    for (const listener of this.#listeners) listener(membership !== undefined);
   }
 
   #wakeWaiting(): void {

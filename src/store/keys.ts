@@ -11,6 +11,9 @@ export interface WorkflowKey {
   readonly id: WorkflowId;
 }
 
+/** Chunks of a frozen plan, or of one that is still being made. */
+export type ChunkKind = 'plan' | 'draft';
+
 /** First parts of the keys. */
 export const prefixes = {
   node: 'node/',
@@ -18,6 +21,7 @@ export const prefixes = {
   live: 'live/',
   head: 'head/',
   plan: 'plan/',
+  draft: 'draft/',
   step: 'step/',
   verb: 'verb/',
   queue: 'queue/',
@@ -38,8 +42,8 @@ export const keys = {
   shard: (shard: number): string => `${prefixes.shard}${shardText(shard)}`,
   live: (workflow: WorkflowKey): string => inWorkflow(prefixes.live, workflow),
   head: (workflow: WorkflowKey): string => inWorkflow(prefixes.head, workflow),
-  planChunk: (workflow: WorkflowKey, chunk: number): string =>
-    `${inWorkflow(prefixes.plan, workflow)}/${String(chunk).padStart(4, '0')}`,
+  chunk: (kind: ChunkKind, workflow: WorkflowKey, chunk: number): string =>
+    `${inWorkflow(prefixes[kind], workflow)}/${String(chunk).padStart(4, '0')}`,
   step: (workflow: WorkflowKey, step: StepId): string => `${inWorkflow(prefixes.step, workflow)}/${step}`,
   verb: (workflow: WorkflowKey, requestId: string): string =>
     `${inWorkflow(prefixes.verb, workflow)}/${requestId}`,
@@ -55,7 +59,8 @@ export const ranges = {
   /** Every key of the cluster. Keys are ASCII and begin with a letter. */
   all: { start: '', end: '~' },
   liveOfShard: (shard: number): KeyRange => prefixRange(`${prefixes.live}${shardText(shard)}/`),
-  plan: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.plan, workflow)}/`),
+  chunks: (kind: ChunkKind, workflow: WorkflowKey): KeyRange =>
+    prefixRange(`${inWorkflow(prefixes[kind], workflow)}/`),
   steps: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.step, workflow)}/`),
   verbs: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.verb, workflow)}/`),
   queue: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.queue, workflow)}/`),
@@ -67,7 +72,9 @@ export function workflowOfKey(
   key: string,
 ): { readonly workflow: WorkflowKey; readonly rest: string } | undefined {
   const [prefix, shard, id, ...rest] = key.split('/');
-  const isOfWorkflow = ['live', 'head', 'plan', 'step', 'verb', 'queue', 'incident'].includes(prefix ?? '');
+  const isOfWorkflow = ['live', 'head', 'plan', 'draft', 'step', 'verb', 'queue', 'incident'].includes(
+    prefix ?? '',
+  );
   if (!isOfWorkflow || shard === undefined || id === undefined) return undefined;
   return { workflow: { shard: Number(shard), id: id as WorkflowId }, rest: rest.join('/') };
 }

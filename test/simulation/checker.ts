@@ -54,7 +54,7 @@ export class Checker {
   planOf(id: string): Plan {
     const known = this.#plans.get(id);
     if (known !== undefined) return known;
-    const { kvs } = this.#server.list(ranges.plan(this.keyOf(id)));
+    const { kvs } = this.#server.list(ranges.chunks('plan', this.keyOf(id)));
     const plan = planOfChunks(kvs.map((kv) => decodeRecord(PlanChunk, kv)));
     this.#plans.set(id, plan);
     return plan;

@@ -26,10 +26,10 @@ export function overNetwork(port: ControllerPort, caller: SimProcess, network: S
               if (!mayCrash(caller, `after remote call of ${context.step}`)) resolve(value);
             });
           },
-          (error: Error) => {
+          (error: unknown) => {
             if (!isUnanswered)
               caller.after(3 * random.next(), () => {
-                reject(error);
+                reject(error instanceof Error ? error : new Error('Not an error'));
               });
           },
         );

@@ -223,7 +223,7 @@ export class World {
       random,
       log,
       nodeId,
-      address: '',
+      address: () => '',
       neighborhood: '',
       version: 'simulated',
       ttlMs: 5_000,

@@ -4,7 +4,13 @@ import { SteplockError } from '../../errors/index.js';
 import { PlanChunk, PlanGroup, PlanMethod, PlanStep } from '../../gen/store/steplock/store/v1/plan.js';
 import type { GroupSpec, StepSpec } from '../../gen/wire/steplock/v1/plan.js';
 import { hasClearSecret, parseArguments } from '../../model/check-arguments.js';
-import { freezePlan, planHash, type DraftPlaces } from '../../model/freeze-plan.js';
+import {
+  checkCalls,
+  freezePlan,
+  planHash,
+  type DraftPlaces,
+  type FreezeSources,
+} from '../../model/freeze-plan.js';
 import { limits } from '../../model/limits.js';
 import { parseGroup, parseStep } from '../../model/parse-plan.js';
 import { createPlan, type Plan } from '../../model/plan.js';
@@ -59,14 +65,26 @@ export function parseDraft(
  */
 export function freezeDraft(api: Api, draft: Draft, places: DraftPlaces): FrozenPlan {
   const violations = new Violations();
-  const sources = {
-    controller: (name: string) => api.controllers.describe(name),
-    checker: api.runtime.checker,
-  };
-  const plan = freezePlan(draft.steps, draft.groups, places, sources, violations);
+  const plan = freezePlan(draft.steps, draft.groups, places, sourcesOf(api), violations);
   violations.throwIfAny();
   const digest = api.sealer;
   return { plan, hash: planHash(plan, (bytes) => withSecrets(bytes, (text) => digest?.digest(text) ?? '')) };
+}
+
+/**
+ * Checks the calls of new steps each by itself, above all for secrets in clear. What they mean together is checked when
+ * the workflow starts.
+ *
+ * @throws SteplockError INVALID_PLAN naming each place.
+ */
+export function checkSteps(api: Api, draft: Draft, places: DraftPlaces): void {
+  const violations = new Violations();
+  checkCalls(draft.steps, places.steps, sourcesOf(api), violations);
+  violations.throwIfAny();
+}
+
+function sourcesOf(api: Api): FreezeSources {
+  return { controller: (name) => api.controllers.describe(name), checker: api.runtime.checker };
 }
 
 /**

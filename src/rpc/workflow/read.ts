@@ -32,7 +32,7 @@ export async function readSnapshot(api: Api, key: WorkflowKey): Promise<Workflow
       const snapshot = await loadWorkflow(api.store, api.runtime.plans, key);
       if (snapshot === undefined) throw workflowNotFound(workflowName(key.id));
       if (snapshot.head.state !== HeadState.DRAFT) return snapshot;
-      return { ...snapshot, plan: await readPlan(api.store, key, snapshot.head.plan?.chunks ?? 0) };
+      return { ...snapshot, plan: await readPlan(api.store, 'draft', key, snapshot.head.plan?.chunks ?? 0) };
     } catch (error) {
       // The revision was compacted between two of its pages: begin with a new one.
       if (!isReason(error, 'REVISION_COMPACTED') || reads >= readsMax) throw error;

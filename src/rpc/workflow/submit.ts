@@ -15,13 +15,13 @@ import {
 import type { Workflow } from '../../gen/wire/steplock/v1/workflow.js';
 import { liveRecordOf } from '../../engine/commit.js';
 import type { Plan } from '../../model/plan.js';
-import { keys, ranges, type WorkflowKey } from '../../store/keys.js';
+import { keys, ranges, type ChunkKind, type WorkflowKey } from '../../store/keys.js';
 import { encodeRecord } from '../../store/records.js';
 import { isAbsent, isUnchanged, type Compare } from '../../store/store.js';
 import type { UnitOp } from '../../store/unit.js';
 import type { Api } from '../context.js';
 import { digestOf, findRequest, rememberRequest } from '../requests.js';
-import { checkActor, checkId, checkRequestId, workflowKey } from './names.js';
+import { checkActor, checkId, checkRequestId, workflowKey, workflowName } from './names.js';
 import { bytesOf, checkPlanHash, freezeDraft, parseDraft, sealPlan, toChunks } from './plan-intake.js';
 import { readWorkflow } from './read.js';
 import { renderWorkflow } from './render.js';
@@ -125,8 +125,9 @@ async function commitSubmission(api: Api, submission: Submission): Promise<Workf
   const key = workflowKey(api, head.workflowId as WorkflowId);
   const unitId = api.random.hex(8);
   const isInline = (head.plan?.bytes ?? 0) <= inlineBytesMax;
-  const planGuards = isInline ? [] : await writeChunks(api, key, chunks, 0);
-  const planOps = isInline ? chunkOps(key, chunks, unitId, 0) : [];
+  const written: ChunksToWrite = { kind: 'plan', chunks, first: 0 };
+  const planGuards = isInline ? [] : await writeChunks(api, key, written, isAbsent(keys.head(key)));
+  const planOps = isInline ? chunks.flatMap((_chunk, index) => chunkOp(written, key, index, unitId)) : [];
   const named = { ...head, unitId };
   const record = { unitId, digest, subject: key.id, timeMs: head.createTimeMs, consumed: true };
   const request = rememberRequest(head.requestId, record);
@@ -165,46 +166,58 @@ export function headOps(key: WorkflowKey, head: WorkflowHead): UnitOp[] {
   ];
 }
 
-/** The writes of chunks, numbered from `first`. */
-export function chunkOps(
+/** Chunks to be written: of which kind, and from which number on. */
+export interface ChunksToWrite {
+  readonly kind: ChunkKind;
+  readonly chunks: readonly PlanChunk[];
+  readonly first: number;
+}
+
+function chunkOp(
+  { kind, chunks, first }: ChunksToWrite,
   key: WorkflowKey,
-  chunks: readonly PlanChunk[],
+  index: number,
   unitId: string,
-  first: number,
 ): UnitOp[] {
-  return chunks.map((chunk, index) => ({
-    type: 'put',
-    key: keys.planChunk(key, first + index),
-    value: encodeRecord(PlanChunk, { ...chunk, unitId }),
-  }));
+  const chunk = chunks[index];
+  if (chunk === undefined) return [];
+  const value = encodeRecord(PlanChunk, { ...chunk, unitId });
+  return [{ type: 'put', key: keys.chunk(kind, key, first + index), value }];
 }
 
 /**
- * Writes chunks one by one, before their head. Gives the conditions that they still stand: chunks that another attempt
- * left, whose head never followed, are written over, and of two attempts at once only one has its head accepted.
+ * Writes chunks one by one, before the head that counts them. Gives the conditions that they still stand: chunks that
+ * another attempt left, whose head never followed, are written over, and of two attempts at once only one has its head
+ * accepted. `guard` must hold while they are written.
  *
- * @throws SteplockError WORKFLOW_EXISTS when somebody else writes under this id.
+ * @throws SteplockError OPERATION_PENDING when somebody else writes the same ones.
  */
 export async function writeChunks(
   api: Api,
   key: WorkflowKey,
-  chunks: readonly PlanChunk[],
-  first: number,
+  written: ChunksToWrite,
+  guard: Compare,
 ): Promise<Compare[]> {
-  const left = await api.store.list(ranges.plan(key), { keysOnly: true });
+  const left = await api.store.list(ranges.chunks(written.kind, key), { keysOnly: true });
   const revisions = new Map(left.kvs.map((kv) => [kv.key, kv.modRevision]));
   const guards: Compare[] = [];
-  for (const [index, chunk] of chunks.entries()) {
+  for (let index = 0; index < written.chunks.length; index++) {
     const unitId = api.random.hex(8);
-    const at = keys.planChunk(key, first + index);
-    const ops = chunkOps(key, [chunk], unitId, first + index);
-    const compares = [
-      isUnchanged(at, revisions.get(at) ?? 0),
-      ...(first === 0 ? [isAbsent(keys.head(key))] : []),
-    ];
+    const at = keys.chunk(written.kind, key, written.first + index);
+    const ops = chunkOp(written, key, index, unitId);
+    const compares = [isUnchanged(at, revisions.get(at) ?? 0), guard];
     const result = await api.runtime.commit({ id: unitId, compares, ops, witness: at });
-    if (!result.applied) throw workflowExists(key.id);
+    if (!result.applied) throw operationPending(key.id);
     guards.push(isUnchanged(at, result.revision));
   }
   return guards;
+}
+
+/** The error for a workflow that keeps changing under a call. */
+export function operationPending(id: string): SteplockError {
+  const name = workflowName(id);
+  return new SteplockError('OPERATION_PENDING', `${name} is being changed by another call; try again`, {
+    metadata: { name },
+    retryAfterMs: 200,
+  });
 }

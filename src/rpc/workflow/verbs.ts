@@ -20,10 +20,12 @@ import { stateName } from '../../model/workflow-state.js';
 import { keys, type WorkflowKey } from '../../store/keys.js';
 import { decodeRecord, encodeRecord } from '../../store/records.js';
 import { isAbsent, isUnchanged } from '../../store/store.js';
-import type { Api, CallInfo } from '../context.js';
+import type { CallInfo } from '../../grpc/adapter.js';
+import type { Api } from '../context.js';
 import { digestOf, findRequest, rememberRequest } from '../requests.js';
 import { checkActor, checkRequestId, workflowKey, workflowName } from './names.js';
 import { readSnapshot, readWorkflow, stepNotFound } from './read.js';
+import { operationPending } from './submit.js';
 
 /** What is asked. */
 export interface VerbCall {
@@ -85,7 +87,7 @@ async function leaveVerb(api: Api, call: VerbCall, digest: string): Promise<Requ
     const known = await findRequest(api, call.requestId, digest);
     if (known !== undefined) return known;
     // The workflow moved between the look and the verb: look again.
-    if (tries >= triesMax) throw busy(call.workflow);
+    if (tries >= triesMax) throw operationPending(call.workflow.id);
   }
 }
 
@@ -196,13 +198,5 @@ function illegalTransition(call: VerbCall, why: string, state = ''): SteplockErr
       : `${workflowName(call.workflow.id)}/steps/${call.step}`;
   return new SteplockError('ILLEGAL_TRANSITION', `Cannot ${call.verb} ${name}: ${why}`, {
     metadata: { name, verb: call.verb, state, why },
-  });
-}
-
-function busy(workflow: WorkflowKey): SteplockError {
-  const name = workflowName(workflow.id);
-  return new SteplockError('OPERATION_PENDING', `${name} keeps changing; try again`, {
-    metadata: { name },
-    retryAfterMs: 200,
   });
 }

@@ -58,7 +58,7 @@ export interface Claim {
   claimTime?:
     | Date
     | undefined;
-  /** The fencing token, `{generation}.{revision}`. */
+  /** `{generation}.{revision}` of the last word on it; the fencing token of its call is at most that. */
   fencingToken: string;
   /** The external task that is going on. */
   task: string;

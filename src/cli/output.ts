@@ -1,0 +1,88 @@
+/** What commands print: tables for people, JSON or YAML for programs. */
+import Table from 'cli-table3';
+import { stringify } from 'yaml';
+
+/** How to print. */
+export type OutputFormat = 'table' | 'json' | 'yaml';
+
+/** Where commands print to. */
+export interface Terminal {
+  /** For results. */
+  out(text: string): void;
+  /** For messages. */
+  err(text: string): void;
+  /** Whether results go to a person's terminal. */
+  readonly isTty: boolean;
+  /** Columns of it. */
+  readonly columns: number;
+}
+
+/** The terminal of this process. */
+export const processTerminal: Terminal = {
+  out: (text) => {
+    process.stdout.write(text);
+  },
+  err: (text) => {
+    process.stderr.write(text);
+  },
+  get isTty() {
+    return process.stdout.isTTY;
+  },
+  get columns() {
+    return process.stdout.columns;
+  },
+};
+
+/** Prints a result: its rows as a table, or the whole of it. */
+export function printResult(
+  terminal: Terminal,
+  format: OutputFormat,
+  result: unknown,
+  rows: { readonly head: readonly string[]; readonly body: readonly (readonly string[])[] },
+): void {
+  if (format === 'json') terminal.out(`${JSON.stringify(result, null, 2)}\n`);
+  else if (format === 'yaml') terminal.out(stringify(result));
+  else terminal.out(renderTable(rows.head, rows.body));
+}
+
+/** A table without lines, columns two apart. */
+export function renderTable(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+    chars: {
+      top: '',
+      'top-mid': '',
+      'top-left': '',
+      'top-right': '',
+      bottom: '',
+      'bottom-mid': '',
+      'bottom-left': '',
+      'bottom-right': '',
+      left: '',
+      'left-mid': '',
+      mid: '',
+      'mid-mid': '',
+      right: '',
+      'right-mid': '',
+      middle: '',
+    },
+  });
+  table.push(...body.map((row) => [...row]));
+  const lines = table.toString().split('\n');
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+/** A duration in words of two units at most. */
+export function formatMs(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)}s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 60) return `${minutes}m${Math.floor((ms % 60_000) / 1_000)}s`;
+  return `${Math.floor(minutes / 60)}h${minutes % 60}m`;
+}
+
+/** How long ago, or from when to when. */
+export function formatSpan(from: Date | undefined, to: Date | undefined, nowMs: number): string {
+  return from === undefined ? '' : formatMs((to?.getTime() ?? nowMs) - from.getTime());
+}

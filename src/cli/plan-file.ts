@@ -1,0 +1,203 @@
+/**
+ * Plans as people write them, in YAML or JSON, and the places of a refusal as lines and columns of that file.
+ */
+import { LineCounter, parseDocument, isMap, isNode, isPair, type Document, type Node } from 'yaml';
+import { msToDuration } from '../base/duration.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.js';
+import { parseDurationMs } from '../config/settings.js';
+import type { GroupSpec, Plan, RetryPolicy, StepSpec, Undo } from '../gen/wire/steplock/v1/plan.js';
+import { OnFailure, RunningSteps, type WorkflowSettings } from '../gen/wire/steplock/v1/workflow.js';
+import { createSchemaChecker } from '../model/schema.js';
+import { planFileSchema } from './plan-file-schema.js';
+
+/** What a plan file says. */
+export interface PlanFile {
+  readonly workflowId: string;
+  readonly settings: WorkflowSettings;
+  readonly plan: Plan;
+  /** Where in the file something of the request stands: `line:column`, or undefined. */
+  readonly placeOf: (field: string) => string | undefined;
+}
+
+/** A plan file that cannot be read; each line names a place. */
+export class PlanFileError extends Error {
+  override readonly name = 'PlanFileError';
+}
+
+/**
+ * Reads a plan file.
+ *
+ * @throws PlanFileError
+ */
+export function parsePlanFile(text: string, file: string): PlanFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw new PlanFileError(`${file}:${line}:${col}: ${problem.message.split('\n')[0] ?? ''}`);
+  }
+  const content = document.toJS() as JsonValue;
+  const place = (path: readonly (string | number)[]): string => placeIn(document, lines, path);
+  const violations = createSchemaChecker().check(JSON.stringify(planFileSchema), content);
+  if (violations.length > 0 || !isJsonObject(content)) {
+    const messages = violations.map(({ at, description }) => {
+      const path = at.split('/').slice(1).map(unescapePointer);
+      return `${file}:${place(path)}: ${path.length === 0 ? 'the plan' : path.join('.')} ${description}`;
+    });
+    throw new PlanFileError(messages.join('\n'));
+  }
+  return toPlanFile(content, place);
+}
+
+function toPlanFile(content: JsonObject, place: (path: readonly string[]) => string): PlanFile {
+  const steps = objectOf(content['steps']);
+  const groups = objectOf(content['groups']);
+  const workflow = objectOf(content['workflow']);
+  const stepIds = Object.keys(steps);
+  return {
+    workflowId: textOf(workflow['id']),
+    settings: toSettings(workflow),
+    plan: {
+      steps: stepIds.map((id) => toStep(id, objectOf(steps[id]))),
+      groups: Object.entries(groups).map(([id, group]): GroupSpec => ({
+        id,
+        dependsOn: textsOf(objectOf(group)['needs']),
+      })),
+    },
+    placeOf: (field) => {
+      const path = toFilePath(field, stepIds, Object.keys(groups));
+      return path === undefined ? undefined : place(path);
+    },
+  };
+}
+
+function toStep(id: string, step: JsonObject): StepSpec {
+  const [controller = '', method = ''] = textOf(step['call']).split('/');
+  const timeout = textOf(step['timeout']);
+  return {
+    id,
+    description: textOf(step['description']),
+    group: textOf(step['group']),
+    dependsOn: textsOf(step['needs']),
+    action: {
+      $case: 'call',
+      value: { controller, method, system: textOf(step['system']), arguments: objectOf(step['with']) },
+    },
+    undo: toUndo(step['undo']),
+    retry: toRetry(step['retry']),
+    timeout: timeout === '' ? undefined : msToDuration(parseDurationMs(timeout, `steps.${id}.timeout`)),
+  };
+}
+
+function toUndo(undo: JsonValue | undefined): Undo | undefined {
+  if (undo === undefined) return undefined;
+  if (undo === 'none') return { way: { $case: 'noneNeeded', value: {} } };
+  if (undo === 'irreversible') return { way: { $case: 'irreversible', value: {} } };
+  const call = objectOf(undo);
+  const args = isJsonObject(call['with']) ? call['with'] : undefined;
+  return { way: { $case: 'call', value: { method: textOf(call['method']), arguments: args } } };
+}
+
+function toRetry(value: JsonValue | undefined): RetryPolicy | undefined {
+  if (value === undefined) return undefined;
+  const retry = objectOf(value);
+  const duration = (name: string): RetryPolicy['initialBackoff'] => {
+    const text = textOf(retry[name]);
+    return text === '' ? undefined : msToDuration(parseDurationMs(text, `retry.${name}`));
+  };
+  return {
+    maxAttempts: Number(retry['max_attempts'] ?? 0),
+    initialBackoff: duration('initial_backoff'),
+    maxBackoff: duration('max_backoff'),
+    multiplier: Number(retry['multiplier'] ?? 0),
+  };
+}
+
+const onFailures: Readonly<Record<string, OnFailure>> = {
+  rollback: OnFailure.ROLL_BACK,
+  suspend: OnFailure.SUSPEND,
+  keep: OnFailure.KEEP,
+};
+
+function toSettings(workflow: JsonObject): WorkflowSettings {
+  const deadline = textOf(workflow['deadline']);
+  const startTime = textOf(workflow['start_time']);
+  const { priority } = workflow;
+  return {
+    tenant: textOf(workflow['tenant']),
+    labels: objectOf(workflow['labels']) as Record<string, string>,
+    priority: typeof priority === 'number' ? priority : undefined,
+    startTime: startTime === '' ? undefined : new Date(startTime),
+    deadline: deadline === '' ? undefined : msToDuration(parseDurationMs(deadline, 'workflow.deadline')),
+    deadlineAction: onFailures[textOf(workflow['deadline_action'])] ?? OnFailure.UNSPECIFIED,
+    onFailure: onFailures[textOf(workflow['on_failure'])] ?? OnFailure.UNSPECIFIED,
+    runningSteps: workflow['running_steps'] === 'cancel' ? RunningSteps.CANCEL : RunningSteps.UNSPECIFIED,
+    description: textOf(workflow['description']),
+  };
+}
+
+/** The path in the file of a field of the request, e.g. `plan.steps[0].call.arguments/size_bytes`. */
+function toFilePath(
+  field: string,
+  stepIds: readonly string[],
+  groupIds: readonly string[],
+): string[] | undefined {
+  const [, list, index, rest = ''] = /^plan\.(steps|groups)\[(\d+)\](.*)$/.exec(field) ?? [];
+  if (list === undefined) return field.startsWith('plan') ? [] : undefined;
+  const id = (list === 'steps' ? stepIds : groupIds)[Number(index)];
+  if (id === undefined) return undefined;
+  return [list, id, ...toStepPath(rest)];
+}
+
+function toStepPath(rest: string): string[] {
+  const [path = '', ...pointer] = rest.split('/');
+  const [, dependency] = /^\.depends_on\[(\d+)\]/.exec(path) ?? [];
+  if (dependency !== undefined) return ['needs', dependency];
+  if (path.startsWith('.call.arguments')) return ['with', ...pointer.map(unescapePointer)];
+  if (path.startsWith('.call.system')) return ['system'];
+  if (path.startsWith('.call')) return ['call'];
+  if (path.startsWith('.undo.call.arguments')) return ['undo', 'with', ...pointer.map(unescapePointer)];
+  return path.split('.').slice(1, 2);
+}
+
+/** The place of the value at the path, or of the nearest one around it. */
+function placeIn(document: Document, lines: LineCounter, path: readonly (string | number)[]): string {
+  for (let length = path.length; length >= 0; length--) {
+    const offset = offsetOf(document, path.slice(0, length));
+    if (offset === undefined) continue;
+    const { line, col } = lines.linePos(offset);
+    return `${line}:${col}`;
+  }
+  return '1:1';
+}
+
+/** Where the key stands if it has one: people look for names. */
+function offsetOf(document: Document, path: readonly (string | number)[]): number | undefined {
+  const last = path.at(-1);
+  const parent: unknown = path.length <= 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  if (isMap(parent) && last !== undefined) {
+    const pair = parent.items.find(
+      (item) => isPair(item) && isNode(item.key) && String(item.key) === String(last),
+    );
+    return (pair?.key as Node | undefined)?.range?.[0];
+  }
+  const node: unknown = path.length === 0 ? document.contents : document.getIn(path, true);
+  return isNode(node) ? node.range?.[0] : undefined;
+}
+
+function unescapePointer(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function textsOf(value: JsonValue | undefined): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}

@@ -1,0 +1,194 @@
+/** Freezes one step: its method looked up, its arguments and its undo checked, its defaults filled in. Pure. */
+import type { JsonObject } from '../base/json.js';
+import type { ControllerDescription, MethodDescription } from '../contract/contract.js';
+import {
+  UndoKind,
+  type PlanGroup,
+  type PlanMethod,
+  type PlanStep,
+} from '../gen/store/steplock/store/v1/plan.js';
+import { checkArguments, parseArguments } from './check-arguments.js';
+import { findReferences } from './references.js';
+import type { SchemaChecker } from './schema.js';
+import type { Violations } from './violations.js';
+
+/** What freezing looks at beside the draft. */
+export interface FreezeSources {
+  /** The controller's description, or undefined if none of that name is registered. */
+  readonly controller: (name: string) => ControllerDescription | undefined;
+  readonly checker: SchemaChecker;
+}
+
+/** Where the steps and groups stand in the request, for naming places. */
+export interface DraftPlaces {
+  readonly steps: string;
+  readonly groups: string;
+}
+
+/** A draft that is being frozen. */
+export interface Freezing extends FreezeSources {
+  readonly steps: readonly PlanStep[];
+  readonly groups: readonly PlanGroup[];
+  readonly places: DraftPlaces;
+  readonly violations: Violations;
+  readonly stepById: ReadonlyMap<string, PlanStep>;
+  readonly methods: Map<string, PlanMethod>;
+}
+
+/** The step as the frozen plan has it. What is wrong with it goes to the violations. */
+export function freezeStep(freezing: Freezing, step: PlanStep, at: string): PlanStep {
+  const method = useMethod(freezing, step.controller, step.method, at);
+  if (method === undefined) return step;
+  checkCall(freezing, step, method.argumentsSchema, `${at}.call.arguments`);
+  return {
+    ...step,
+    impliedDependsOn: impliedDependencies(freezing, step, at),
+    ...freezeUndo(freezing, step, at),
+    maxAttempts: step.maxAttempts === 0 ? method.maxAttempts : step.maxAttempts,
+    initialBackoffMs: step.initialBackoffMs === 0 ? method.initialBackoffMs : step.initialBackoffMs,
+    maxBackoffMs: step.maxBackoffMs === 0 ? method.maxBackoffMs : step.maxBackoffMs,
+    multiplier: step.multiplier === 0 ? method.multiplier : step.multiplier,
+    timeoutMs: step.timeoutMs === 0 ? method.timeoutMs : step.timeoutMs,
+  };
+}
+
+/** Looks the method up and keeps its description with the plan. */
+function useMethod(freezing: Freezing, controller: string, name: string, at: string): PlanMethod | undefined {
+  const key = `${controller}/${name}`;
+  const known = freezing.methods.get(key);
+  if (known !== undefined) return known;
+  const description = findMethod(freezing, controller, name, at);
+  if (description === undefined) return undefined;
+  const method = toPlanMethod(controller, description);
+  freezing.methods.set(key, method);
+  return method;
+}
+
+/** The method that a call names; reports it if there is none. */
+export function findMethod(
+  freezing: Freezing,
+  controller: string,
+  name: string,
+  at: string,
+): MethodDescription | undefined {
+  // A step without a call has been reported when it was parsed.
+  if (controller === '') return undefined;
+  const description = freezing.controller(controller);
+  if (description === undefined) {
+    freezing.violations.add('UNKNOWN_CONTROLLER', `${at}.call.controller`, `no controller "${controller}"`);
+    return undefined;
+  }
+  const method = description.methods.find((entry) => entry.name === name);
+  if (method === undefined) {
+    const methods = description.methods.map((entry) => entry.name).join(', ');
+    const rule = `controller "${controller}" has no method "${name}"; it has: ${methods}`;
+    freezing.violations.add('UNKNOWN_METHOD', `${at}.call.method`, rule);
+  }
+  return method;
+}
+
+function toPlanMethod(controller: string, description: MethodDescription): PlanMethod {
+  const { outputSchema } = description;
+  return {
+    controller,
+    method: description.name,
+    argumentsSchema: JSON.stringify(description.argumentsSchema),
+    outputSchema: outputSchema === undefined ? '' : JSON.stringify(outputSchema),
+    canProbe: description.canProbe,
+    idempotent: description.idempotent,
+    limitClass: description.limitClass,
+    timeoutMs: description.timeoutMs,
+    maxAttempts: description.retry.maxAttempts,
+    initialBackoffMs: description.retry.initialBackoffMs,
+    maxBackoffMs: description.retry.maxBackoffMs,
+    multiplier: description.retry.multiplier,
+  };
+}
+
+/** Checks the arguments of a step's call. */
+export function checkCall(freezing: Freezing, step: PlanStep, schema: string, at: string): void {
+  const call = {
+    args: parseArguments(step.arguments),
+    schema,
+    allowsOwn: false,
+    outputSchemaOf: (id: string) => outputSchemaOf(freezing, id),
+    at,
+  };
+  checkArguments(call, freezing.checker, freezing.violations);
+}
+
+function outputSchemaOf(freezing: Freezing, id: string): JsonObject | undefined {
+  const step = freezing.stepById.get(id);
+  if (step === undefined) return undefined;
+  const methods = freezing.controller(step.controller)?.methods ?? [];
+  return methods.find((method) => method.name === step.method)?.outputSchema;
+}
+
+/** The steps whose outputs the arguments, or the undo's, refer to, its own left out. */
+function impliedDependencies(freezing: Freezing, step: PlanStep, at: string): string[] {
+  const implied = new Set<string>();
+  const places = [
+    { args: step.arguments, at: `${at}.call.arguments`, isUndo: false },
+    { args: step.undoArguments, at: `${at}.undo.call.arguments`, isUndo: true },
+  ];
+  for (const place of places) {
+    for (const reference of findReferences(parseArguments(place.args))) {
+      if (reference.kind !== 'output') continue;
+      const field = `${place.at}${reference.at}`;
+      if (reference.step === step.id && !place.isUndo) {
+        freezing.violations.add('INVALID_REFERENCE', field, 'a step cannot wait for its own output');
+      } else if (!freezing.stepById.has(reference.step)) {
+        freezing.violations.add('INVALID_REFERENCE', field, `no step "${reference.step}"`);
+      } else if (reference.step !== step.id) {
+        implied.add(reference.step);
+      }
+    }
+  }
+  return [...implied];
+}
+
+type UndoFields = Pick<PlanStep, 'undoKind' | 'undoMethod' | 'undoArguments'>;
+
+function freezeUndo(freezing: Freezing, step: PlanStep, at: string): UndoFields {
+  const fields = step.undoKind === UndoKind.UNSPECIFIED ? declaredUndo(freezing, step, at) : step;
+  const { undoKind, undoMethod, undoArguments } = fields;
+  if (undoKind === UndoKind.METHOD) {
+    const method = useMethod(freezing, step.controller, undoMethod, `${at}.undo`);
+    if (method !== undefined) checkUndoCall(freezing, step, fields, method, at);
+  }
+  return { undoKind, undoMethod, undoArguments };
+}
+
+/** How the method itself says that it is undone. */
+function declaredUndo(freezing: Freezing, step: PlanStep, at: string): UndoFields {
+  const none = { undoMethod: '', undoArguments: Buffer.alloc(0) };
+  const methods = freezing.controller(step.controller)?.methods ?? [];
+  const undo = methods.find((method) => method.name === step.method)?.undo;
+  if (undo === 'none-needed') return { ...none, undoKind: UndoKind.NONE_NEEDED };
+  if (undo === 'irreversible') return { ...none, undoKind: UndoKind.IRREVERSIBLE };
+  if (undo === undefined) {
+    const rule = `method "${step.method}" declares no undo: say call, none_needed or irreversible`;
+    freezing.violations.add('MISSING_UNDO', `${at}.undo`, rule);
+    return { ...none, undoKind: UndoKind.UNSPECIFIED };
+  }
+  const template = undo.arguments === undefined ? '' : JSON.stringify(undo.arguments);
+  return { undoKind: UndoKind.METHOD, undoMethod: undo.method, undoArguments: Buffer.from(template) };
+}
+
+function checkUndoCall(
+  freezing: Freezing,
+  step: PlanStep,
+  undo: UndoFields,
+  method: PlanMethod,
+  at: string,
+): void {
+  const isOwn = undo.undoArguments.length > 0;
+  const call = {
+    args: parseArguments(isOwn ? undo.undoArguments : step.arguments),
+    schema: method.argumentsSchema,
+    allowsOwn: isOwn,
+    outputSchemaOf: (id: string) => outputSchemaOf(freezing, id),
+    at: isOwn ? `${at}.undo.call.arguments` : `${at}.call.arguments (as arguments of its undo)`,
+  };
+  checkArguments(call, freezing.checker, freezing.violations);
+}

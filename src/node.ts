@@ -1,0 +1,192 @@
+/** A whole node: store, runtime, API, put together from its settings and taken apart in the right order. */
+import { chmod, readFile, writeFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AbortScope } from './base/abort.js';
+import { systemClock } from './base/clock.js';
+import type { NodeId } from './base/ids.js';
+import { systemRandom } from './base/random.js';
+import type { NodeSettings } from './config/settings.js';
+import type { ControllerPort } from './contract/contract.js';
+import { createBasicController } from './controllers/basic.js';
+import { loadControllers } from './controllers/load-controllers.js';
+import { ControllerRegistry } from './controllers/registry.js';
+import type { Logger } from './log/log.js';
+import { createSealer, type Sealer } from './model/secret.js';
+import { createRemoteController } from './remote/remote-controller.js';
+import type { SecretSource } from './remote/resolve-secrets.js';
+import type { Api } from './rpc/context.js';
+import { createApiServer } from './rpc/server.js';
+import { Housekeeper } from './runtime/housekeeper.js';
+import { NodeRuntime } from './runtime/node-runtime.js';
+import { createSecretVault } from './runtime/secret-vault.js';
+import { SpaceKeeper } from './runtime/space-keeper.js';
+import { createEmbeddedStore, openEmbeddedStore } from './store/embedded/index.js';
+import { createEtcdStore } from './store/etcd/index.js';
+import type { Store } from './store/store.js';
+import { version } from './version.js';
+
+/** A node that runs. */
+export interface SteplockNode {
+  /** host:port of its API. */
+  readonly address: string;
+  /** What its API works on; for tests and for programs that embed a node. */
+  readonly api: Api;
+  /** Waits until it is a member of its cluster. */
+  joined(): Promise<void>;
+  /** Stops taking work, lets calls under way end for `drainTimeoutMs`, leaves the cluster and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** What a node gets beside its settings. */
+export interface NodeExtras {
+  readonly log: Logger;
+  /** The environment, for secrets by reference. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Controllers of this process beside those of the controllers file. */
+  readonly controllers?: ReadonlyMap<string, ControllerPort>;
+}
+
+/**
+ * Starts a node. It listens when this ends; it joins its cluster when the store answers.
+ *
+ * @throws Error when the address cannot be bound, a file cannot be read, or the data directory is in use.
+ */
+export async function startNode(settings: NodeSettings, extras: NodeExtras): Promise<SteplockNode> {
+  const { log } = extras;
+  const clock = systemClock;
+  const random = systemRandom;
+  const sealer = await openSealer(settings);
+  const locals = await localControllers(settings, extras);
+  const store = await openStore(settings);
+  const scope = new AbortScope();
+  const runtime: NodeRuntime = new NodeRuntime({
+    store,
+    clock,
+    random,
+    log,
+    nodeId: settings.nodeId as NodeId,
+    address: () => server.address,
+    neighborhood: settings.neighborhood,
+    version,
+    ttlMs: settings.leaseTtlMs,
+    capacity: settings.capacity,
+    shards: settings.shards,
+    resyncMs: settings.resyncMs,
+    controllers: { find: (name) => controllers.find(name) },
+    localControllers: [...locals.keys()],
+    secrets: createSecretVault(sealer, secretSource(settings, extras)),
+  });
+  const controllers = new ControllerRegistry({
+    log,
+    locals,
+    checker: runtime.checker,
+    connect: (endpoint, description) => createRemoteController(endpoint, description, clock),
+  });
+  controllers.follow(runtime.cache);
+  const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
+  const { cache } = runtime;
+  const space = new SpaceKeeper({ store, cache, clock, log, isKeeper, historyMs: settings.historyMs });
+  const housekeeper = new Housekeeper({
+    store,
+    clock,
+    random,
+    log,
+    isKeeper,
+    commit: async (unit) => await runtime.commit(unit),
+  });
+  const api: Api = { runtime, store, controllers, space, sealer, clock, random, log };
+  const server = await createApiServer(api, settings.listen, clock, settings.hasReflection);
+  runtime.start();
+  const unfollow = runtime.onMembership((isMember) => {
+    server.setServing(isMember);
+  });
+  const background = [space.run(scope.signal), housekeeper.run(scope.signal)];
+  log.info(
+    { node: settings.nodeId, address: server.address, store: settings.store.kind, version },
+    'node listens',
+  );
+  const close = async (): Promise<void> => {
+    log.info({ node: settings.nodeId }, 'node is shutting down');
+    unfollow();
+    await runtime.drain(settings.drainTimeoutMs);
+    await server.close(Math.min(settings.drainTimeoutMs, closeGraceMs));
+    await runtime.close();
+    scope.abort(new Error('The node is shutting down'));
+    await Promise.all(background);
+    controllers.close();
+    await store.close();
+  };
+  const joined = async (): Promise<void> => {
+    await runtime.joined();
+  };
+  return { address: server.address, api, joined, close };
+}
+
+function secretSource(settings: NodeSettings, { env }: NodeExtras): SecretSource {
+  return { env, envPrefix: settings.secretEnvPrefix, directory: settings.secretDir };
+}
+
+const closeGraceMs = 2_000;
+const callMsMax = 5_000;
+
+async function openStore(settings: NodeSettings): Promise<Store> {
+  const { store } = settings;
+  const clock = systemClock;
+  const quota = store.quotaBytes === undefined ? {} : { quotaBytes: store.quotaBytes };
+  if (store.kind === 'etcd') {
+    // A renewal must have time for a second try before the lease is over.
+    const callTimeoutMs = Math.min(callMsMax, settings.leaseTtlMs / 2);
+    return createEtcdStore({
+      endpoints: store.endpoints,
+      prefix: store.prefix,
+      clock,
+      callTimeoutMs,
+      ...quota,
+    });
+  }
+  if (store.dataDir === undefined) return createEmbeddedStore({ clock, ...quota });
+  return await openEmbeddedStore(store.dataDir, { clock, ...quota });
+}
+
+async function localControllers(
+  settings: NodeSettings,
+  { controllers }: NodeExtras,
+): Promise<Map<string, ControllerPort>> {
+  const loaded =
+    settings.controllersFile === undefined ? [] : await loadControllers(settings.controllersFile);
+  return new Map([['basic', createBasicController(version, systemClock)], ...(controllers ?? []), ...loaded]);
+}
+
+/** The sealer of the key file; with a data directory of its own a node makes itself a key. */
+async function openSealer(settings: NodeSettings): Promise<Sealer | undefined> {
+  if (settings.secretKeyFile !== undefined) {
+    return createSealer(
+      parseKey(await readFile(settings.secretKeyFile, 'utf8'), settings.secretKeyFile),
+      systemRandom,
+    );
+  }
+  if (settings.store.kind === 'etcd') return undefined;
+  if (settings.store.dataDir === undefined)
+    return createSealer(Buffer.from(systemRandom.hex(32), 'hex'), systemRandom);
+  return createSealer(await ownKey(settings.store.dataDir), systemRandom);
+}
+
+async function ownKey(dataDir: string): Promise<Uint8Array> {
+  await mkdir(dataDir, { recursive: true });
+  const file = join(dataDir, 'secret.key');
+  try {
+    await writeFile(file, `${systemRandom.hex(32)}\n`, { flag: 'wx', mode: 0o600 });
+    await chmod(file, 0o600);
+  } catch (error) {
+    // It is there from an earlier start.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return parseKey(await readFile(file, 'utf8'), file);
+}
+
+function parseKey(text: string, file: string): Uint8Array {
+  const trimmed = text.trim();
+  const key = /^[0-9a-f]{64}$/i.test(trimmed) ? Buffer.from(trimmed, 'hex') : Buffer.from(trimmed, 'base64');
+  if (key.length !== 32) throw new Error(`${file} must hold 32 bytes in hexadecimal or base64`);
+  return key;
+}

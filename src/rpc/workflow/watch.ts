@@ -1,0 +1,198 @@
+/**
+ * Streams of what changes in a workflow. The store's events only say that something changed; what is sent is read from
+ * the store, so that no event lost on the way can leave a caller with an old picture.
+ */
+import { sleep } from '../../base/clock.js';
+import { isReason, workflowNotFound } from '../../errors/index.js';
+import type { WorkflowSnapshot } from '../../engine/load.js';
+import {
+  WatchEvent,
+  type WaitWorkflowRequest,
+  type WaitWorkflowResponse,
+  type WatchWorkflowRequest,
+  type WatchWorkflowResponse,
+} from '../../gen/wire/steplock/v1/workflow_service.js';
+import { Step } from '../../gen/wire/steplock/v1/workflow.js';
+import { durationToMs } from '../../base/duration.js';
+import { invalidField } from '../../errors/index.js';
+import { isFinal, isResting } from '../../model/workflow-state.js';
+import { workflowOfKey, type WorkflowKey } from '../../store/keys.js';
+import type { CallInfo } from '../../grpc/adapter.js';
+import type { Api } from '../context.js';
+import { parseWorkflowName, workflowName } from './names.js';
+import { readSnapshot } from './read.js';
+import { renderStep, renderWorkflow, stepIdsOf } from './render.js';
+
+/** Events that follow each other closely are sent as one. */
+const gatherMs = 20;
+/** A word that nothing has changed; also the time after which the store is looked at without any event. */
+const bookmarkMs = 10_000;
+const waitMsMax = 3_600_000;
+const waitMsDefault = 30_000;
+/** An answer is to arrive before its caller gives up. */
+const marginMs = 100;
+
+/** See WatchWorkflow. */
+export async function* watchWorkflow(
+  api: Api,
+  request: WatchWorkflowRequest,
+  info: CallInfo,
+): AsyncGenerator<WatchWorkflowResponse> {
+  const key = parseWorkflowName(api, request.name);
+  const seen = new Map<string, string>();
+  let last: WatchWorkflowResponse | undefined;
+  for await (const snapshot of snapshots(api, key, info)) {
+    if (snapshot === 'deleted') {
+      // Between the first look and now: who has never seen it hears that it is not there.
+      if (last === undefined) throw workflowNotFound(workflowName(key.id));
+      yield { ...last, event: WatchEvent.DELETED, steps: [] };
+      return;
+    }
+    const response = toResponse(snapshot, seen, last, Number(request.startRevision));
+    if (response.event !== WatchEvent.BOOKMARK || last !== undefined) yield response;
+    last = { ...response, workflow: renderWorkflow(snapshot) };
+    if (isFinal(snapshot.head.state)) return;
+  }
+}
+
+function toResponse(
+  snapshot: WorkflowSnapshot,
+  seen: Map<string, string>,
+  last: WatchWorkflowResponse | undefined,
+  startRevision: number,
+): WatchWorkflowResponse {
+  const workflow = renderWorkflow(snapshot);
+  const changed: Step[] = [];
+  for (const id of stepIdsOf(snapshot)) {
+    const step = renderStep(snapshot, id);
+    if (step === undefined) continue;
+    const text = JSON.stringify(Step.toJSON(step));
+    if (seen.get(step.name) !== text) changed.push(step);
+    seen.set(step.name, text);
+  }
+  const revision = String(snapshot.revision);
+  const isKnown = last === undefined && startRevision > 0 && newestChange(snapshot) <= startRevision;
+  const isSame = last?.workflow?.etag === workflow.etag && changed.length === 0;
+  if (isKnown || isSame) return { revision, event: WatchEvent.BOOKMARK, workflow, steps: [] };
+  return {
+    revision,
+    event: last === undefined ? WatchEvent.SNAPSHOT : WatchEvent.CHANGED,
+    workflow,
+    steps: changed,
+  };
+}
+
+/** The newest revision at which any of its records was written. */
+function newestChange(snapshot: WorkflowSnapshot): number {
+  let newest: number = snapshot.headRevision;
+  for (const entries of [snapshot.records, snapshot.items, snapshot.incidents]) {
+    for (const { revision } of entries.values()) newest = Math.max(newest, revision);
+  }
+  return newest;
+}
+
+/** See WaitWorkflow. */
+export async function waitWorkflow(
+  api: Api,
+  request: WaitWorkflowRequest,
+  info: CallInfo,
+): Promise<WaitWorkflowResponse> {
+  const key = parseWorkflowName(api, request.name);
+  const untilMs = api.clock.nowMs() + waitTimeMs(api, request, info);
+  let latest: WorkflowSnapshot | undefined;
+  for await (const snapshot of snapshots(api, key, info, untilMs)) {
+    if (snapshot === 'deleted') throw workflowNotFound(workflowName(key.id));
+    latest = snapshot;
+    if (isResting(snapshot.head.state)) break;
+  }
+  latest ??= await readSnapshot(api, key);
+  return { workflow: renderWorkflow(latest), rested: isResting(latest.head.state) };
+}
+
+function waitTimeMs(api: Api, request: WaitWorkflowRequest, info: CallInfo): number {
+  const asked = request.timeout === undefined ? undefined : durationToMs(request.timeout);
+  if (asked !== undefined && !(asked >= 0 && asked <= waitMsMax))
+    throw invalidField('timeout', 'must be 0 s to 1 h');
+  const leftMs = info.deadlineMs - api.clock.nowMs() - marginMs;
+  const longest = Number.isFinite(leftMs) ? Math.max(0, leftMs) : waitMsMax;
+  return Math.min(asked ?? (Number.isFinite(leftMs) ? longest : waitMsDefault), longest);
+}
+
+/** The workflow as it stands, and again whenever something of it has changed, and now and then anyway. */
+async function* snapshots(
+  api: Api,
+  key: WorkflowKey,
+  info: CallInfo,
+  untilMs = Infinity,
+): AsyncGenerator<WorkflowSnapshot | 'deleted'> {
+  const change = new ChangeSignal();
+  const unsubscribe = api.runtime.cache.subscribe((event) => {
+    if (workflowOfKey(event.key)?.workflow.id === key.id) change.set();
+  });
+  try {
+    for (let isFirst = true; ; isFirst = false) {
+      change.clear();
+      const snapshot = await readOrDeleted(api, key, isFirst);
+      yield snapshot;
+      if (snapshot === 'deleted') return;
+      const leftMs = untilMs - api.clock.nowMs();
+      if (leftMs <= 0 || info.signal.aborted) return;
+      const waited = await change.wait(api, Math.min(bookmarkMs, leftMs), info.signal);
+      if (waited === 'aborted') return;
+      await sleep(api.clock, Math.min(gatherMs, Math.max(0, untilMs - api.clock.nowMs())));
+    }
+  } finally {
+    unsubscribe();
+  }
+}
+
+async function readOrDeleted(
+  api: Api,
+  key: WorkflowKey,
+  isFirst: boolean,
+): Promise<WorkflowSnapshot | 'deleted'> {
+  try {
+    return await readSnapshot(api, key);
+  } catch (error) {
+    if (isFirst || !isReason(error, 'WORKFLOW_NOT_FOUND')) throw error;
+    return 'deleted';
+  }
+}
+
+/** Remembers that something changed until it is waited for. */
+class ChangeSignal {
+  #isSet = false;
+  #wake: (() => void) | undefined;
+
+  set(): void {
+    this.#isSet = true;
+    this.#wake?.();
+  }
+
+  clear(): void {
+    this.#isSet = false;
+  }
+
+  async wait(api: Api, forMs: number, signal: AbortSignal): Promise<'changed' | 'timeout' | 'aborted'> {
+    if (this.#isSet) return 'changed';
+    if (signal.aborted) return 'aborted';
+    return await new Promise((resolve) => {
+      const end = (how: 'changed' | 'timeout' | 'aborted'): void => {
+        cancelTimer();
+        signal.removeEventListener('abort', onAbort);
+        this.#wake = undefined;
+        resolve(how);
+      };
+      const onAbort = (): void => {
+        end('aborted');
+      };
+      const cancelTimer = api.clock.setTimer(forMs, () => {
+        end('timeout');
+      });
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#wake = () => {
+        end('changed');
+      };
+    });
+  }
+}
