@@ -10,19 +10,45 @@ const detailsKey = 'grpc-status-details-bin';
 const typePrefix = 'type.googleapis.com/google.rpc.';
 /** Headers of an HTTP/2 peer end at 16 KiB by default; what is longer would fail the whole answer. */
 const detailsBytesMax = 6 * 1024;
+/** The same for the message, which goes percent-encoded. */
+const messageBytesMax = 4 * 1024;
+/** What a caller sent is shown, not repeated: in metadata, and in a violation, which may name a cycle. */
+const metadataCharsMax = 512;
+const violationCharsMax = 1_536;
 
 /** The error as grpc-js sends it. */
 export function toStatus(error: SteplockError): Pick<StatusObject, 'code' | 'details' | 'metadata'> {
   const code = grpcStatus[error.code];
   const metadata = new Metadata();
-  metadata.set(detailsKey, Buffer.from(encodeDetails(error, code)));
-  return { code, details: error.message, metadata };
+  const message = sendableMessage(error.message);
+  metadata.set(detailsKey, Buffer.from(encodeDetails(error, code, message)));
+  return { code, details: message, metadata };
 }
 
-function encodeDetails(error: SteplockError, code: number): Uint8Array {
+/**
+ * The message as it fits into a header. Half of a surrogate pair, which cutting may leave, would make grpc-js throw
+ * where it encodes the header, and the caller would never be answered.
+ */
+function sendableMessage(text: string): string {
+  let message = wellFormed(text.slice(0, messageBytesMax));
+  while (encodeURI(message).length > messageBytesMax) {
+    message = wellFormed(`${message.slice(0, message.length / 2)}…`);
+  }
+  return message;
+}
+
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+function shorten(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax)}…`;
+}
+
+function encodeDetails(error: SteplockError, code: number, message: string): Uint8Array {
   for (let shown = error.violations.length; ; shown = Math.floor(shown / 2)) {
     const details = [infoOf(error), ...retryOf(error), ...violationsOf(error.violations.slice(0, shown))];
-    const bytes = Status.encode({ code, message: error.message.slice(0, 1_024), details }).finish();
+    const bytes = Status.encode({ code, message: message.slice(0, 1_024), details }).finish();
     if (bytes.length <= detailsBytesMax || shown === 0) return bytes;
   }
 }
@@ -31,7 +57,9 @@ function infoOf(error: SteplockError): Any {
   const value = ErrorInfo.encode({
     reason: error.reason,
     domain: errorDomain,
-    metadata: { ...error.metadata },
+    metadata: Object.fromEntries(
+      Object.entries(error.metadata).map(([key, value]) => [key, shorten(value, metadataCharsMax)]),
+    ),
   }).finish();
   return { typeUrl: `${typePrefix}ErrorInfo`, value: Buffer.from(value) };
 }
@@ -45,8 +73,8 @@ function retryOf({ retryAfterMs }: SteplockError): Any[] {
 function violationsOf(violations: readonly Violation[]): Any[] {
   if (violations.length === 0) return [];
   const fieldViolations = violations.map(({ field, rule, description }) => ({
-    field,
-    description,
+    field: shorten(field, violationCharsMax),
+    description: shorten(description, violationCharsMax),
     reason: rule,
     localizedMessage: undefined,
   }));
