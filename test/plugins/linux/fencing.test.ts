@@ -183,7 +183,7 @@ describe('linux: fencing and locks between processes', function () {
   });
 
   it('keeps its ledgers small', async () => {
-    for (let step = 0; step < 80; step++) {
+    for (let step = 0; step < 65; step++) {
       await bench.probe(callOf(`step-${step}`), 'create-volume', args);
     }
     const { readdir } = await import('node:fs/promises');
