@@ -54,7 +54,7 @@ export function parseSettings(given: WorkflowSettings | undefined): SettingField
     tenant: tenant === '' ? 'default' : tenant,
     labels: parseLabels(settings.labels),
     priority,
-    notBeforeMs: settings.startTime?.getTime() ?? 0,
+    notBeforeMs: parseStartTime(settings),
     deadlineMs: parseDeadline(settings),
     deadlineAction,
     onFailure: failureAction(settings.onFailure),
@@ -80,6 +80,17 @@ function parseLabels(labels: Readonly<Record<string, string>>): Record<string, s
     }
   }
   return Object.fromEntries(entries);
+}
+
+/** The last moment that a Timestamp can name. */
+const timeMsMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+function parseStartTime({ startTime }: WorkflowSettings): number {
+  if (startTime === undefined) return 0;
+  const ms = startTime.getTime();
+  // A time beyond what a Date can hold is not a number.
+  if (!(ms >= 0 && ms <= timeMsMax)) throw invalidField('settings.start_time', 'must be from 1970 to 9999');
+  return ms;
 }
 
 function parseDeadline(settings: WorkflowSettings): number {
