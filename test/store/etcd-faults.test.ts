@@ -192,6 +192,18 @@ describe('etcd store, faults', () => {
     await watch.stop();
   });
 
+  it('keeps its watches when other watches are ended', async () => {
+    const store = open(proxy.url);
+    const revision = await revisionOf(store);
+    const [kept, ended] = [watchFrom(store, revision), watchFrom(store, revision)];
+    await apply(store, put('a', '1'));
+    await Promise.all([kept.next(), ended.next()]);
+    await ended.stop();
+    await apply(store, put('a', '2'));
+    expect(await kept.events(1)).to.deep.equal(['+a=2']);
+    await kept.stop();
+  });
+
   it('fails by its deadline while etcd is stopped, and goes on when that does', async () => {
     const store = open(etcd.url);
     const { id } = await store.grantLease(60_000);
@@ -224,6 +236,15 @@ describe('etcd store, faults', () => {
     await apply(store, put('a', '2'));
     expect(await watch.events(1)).to.deep.equal(['+a=2']);
     await watch.stop();
+  });
+
+  it('sends a transaction to another member the next time when one is away', async () => {
+    const away = await TcpProxy.start(etcd.port);
+    const awayUrl = away.url;
+    await away.stop();
+    const store = open(awayUrl, proxy.url);
+    await expectReason('OUTCOME_UNKNOWN', apply(store, put('a')));
+    await apply(store, put('a'));
   });
 
   it('reads from another member while one is silent, within the same deadline', async () => {

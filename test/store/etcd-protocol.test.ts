@@ -109,6 +109,11 @@ describe('etcd store, protocol', () => {
       ],
       ...['Maintenance.Alarm', 'Maintenance.Defragment', 'Maintenance.Status', 'Watch.Watch'],
     ]);
+    const compaction = calls.find(({ method }) => method === 'KV.Compact');
+    expect(compaction?.request, 'waits until the pages are free').to.deep.equal({
+      revision: '5',
+      physical: true,
+    });
     for (const { method, deadline, metadata } of calls) {
       const isWatch = method === 'Watch.Watch';
       expect(deadline === Infinity, `${method} without a deadline`).to.equal(isWatch);

@@ -173,6 +173,21 @@ describe('Full store: puts in nested transactions', () => {
 });
 
 describe('Full embedded store', () => {
+  it('stays full when there was nothing to give back', async () => {
+    const store = createEmbeddedStore({ clock, quotaBytes: 1_000 });
+    await expectReason('STORE_FULL', apply(store, put('a', new Uint8Array(2_000))));
+    await store.compact(await revisionOf(store));
+    await store.reclaim();
+    expect((await store.space()).isFull).to.equal(true);
+    await expectReason('STORE_FULL', apply(store, put('b')));
+    expect(await store.get('b')).to.equal(undefined);
+    await apply(store, del('a'));
+    await store.compact(await revisionOf(store));
+    await store.reclaim();
+    await apply(store, put('b'));
+    await store.close();
+  });
+
   it('has applied the transaction that used up the room, and refused it all the same', async () => {
     const store = createEmbeddedStore({ clock, quotaBytes: 1_000 });
     const revision = await revisionOf(store);

@@ -4,7 +4,8 @@
  * way, and the new revision with them, so that whatever the moment of a crash, what is on disk is the state at one
  * revision.
  */
-import { join } from 'node:path';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import type { Clock } from '../../base/clock.js';
 import type { Revision } from '../../base/ids.js';
@@ -48,6 +49,9 @@ export async function openLmdbJournal(directory: string, clock: Clock): Promise<
     const before = readState(database, directory);
     const state: DiskState = { revision: before.revision, opens: before.opens + 1 };
     await committed(database.put(stateKey, encodeState(state)));
+    // The entries of new files and directories are not synced with what is in them.
+    syncDirectory(directory);
+    syncDirectory(dirname(directory));
     return { journal: new LmdbJournal(database, state, clock, unlock), state, kvs: readKeys(database) };
   } catch (cause) {
     await database?.close();
@@ -65,6 +69,17 @@ async function committed(commit: Promise<unknown>): Promise<void> {
   } catch (error) {
     if (error instanceof Error && 'commitError' in error) await error.commitError;
     throw error;
+  }
+}
+
+function syncDirectory(directory: string): void {
+  // Windows cannot, and need not.
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

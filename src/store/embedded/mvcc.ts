@@ -127,7 +127,8 @@ export class Mvcc {
 
   /**
    * Calls for all changes of the range after a revision, one batch for each revision that has any, in order: at
-   * once for those that are there, and then whenever one comes, before the call that makes it returns.
+   * once for those that are there, and then whenever one comes, before the call that makes it returns. It may call
+   * back, but not compact: other watches may have what it would take away still before them.
    *
    * @returns what ends it.
    * @throws SteplockError REVISION_COMPACTED

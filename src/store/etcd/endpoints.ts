@@ -1,6 +1,7 @@
 /**
- * The members of the cluster and which of them is talked to: one until it fails, then the next. Each has clients of
- * its own, because etcd3 replaces all channels of a host when one call on it fails, and picks hosts at random.
+ * The members of the cluster and which of them is talked to: one until it fails, then the next. Each has a client of
+ * its own, because etcd3 picks hosts at random. When a call fails etcd3 replaces all channels of its host; what is under
+ * way on the old ones, watches too, goes on.
  */
 import { noop } from 'cockatiel';
 import { Etcd3, type IOptions } from 'etcd3';
@@ -13,10 +14,8 @@ import type { EtcdSettings } from './options.js';
 export interface Endpoint {
   /** Its URL. */
   readonly url: string;
-  /** For calls that end by themselves. */
-  readonly unary: Etcd3;
-  /** For watches, so that a unary call that fails does not touch them. */
-  readonly streams: Etcd3;
+  /** Talks to it alone. */
+  readonly client: Etcd3;
 }
 
 /** See the head of this file. */
@@ -27,11 +26,7 @@ export class Endpoints {
   #current = 0;
 
   constructor(settings: EtcdSettings) {
-    this.all = settings.endpoints.map((url) => ({
-      url,
-      unary: this.#createClient(settings, url),
-      streams: this.#createClient(settings, url),
-    }));
+    this.all = settings.endpoints.map((url) => ({ url, client: this.#createClient(settings, url) }));
   }
 
   /** The one to talk to. */
@@ -47,10 +42,7 @@ export class Endpoints {
   /** Ends what is under way and closes the channels. */
   close(): void {
     this.#tracker.cancelAll();
-    for (const { unary, streams } of this.all) {
-      unary.close();
-      streams.close();
-    }
+    for (const { client } of this.all) client.close();
   }
 
   #createClient({ tls, auth, clock, callTimeoutMs, keepaliveMs }: EtcdSettings, url: string): Etcd3 {

@@ -46,7 +46,7 @@ export class EtcdStore implements Store {
     this.#checkOpen();
     const request = toRangeRequest(this.#keys, range, options);
     const response = await this.#caller.repeat((endpoint, callOptions) => {
-      return endpoint.unary.kv.range(request, callOptions);
+      return endpoint.client.kv.range(request, callOptions);
     });
     const asked = options.revision ?? 0;
     return {
@@ -60,7 +60,7 @@ export class EtcdStore implements Store {
     this.#checkOpen();
     const request = { key: this.#keys.toKey(key) };
     const response = await this.#caller.repeat((endpoint, options) =>
-      endpoint.unary.kv.range(request, options),
+      endpoint.client.kv.range(request, options),
     );
     const kv = response.kvs[0];
     return kv === undefined ? undefined : this.#keys.fromKeyValue(kv);
@@ -69,7 +69,7 @@ export class EtcdStore implements Store {
   async txn(txn: Txn): Promise<TxnResult> {
     this.#checkOpen();
     const request = toTxnRequest(this.#keys, txn);
-    const response = await this.#caller.txn((endpoint, options) => endpoint.unary.kv.txn(request, options));
+    const response = await this.#caller.txn((endpoint, options) => endpoint.client.kv.txn(request, options));
     return fromTxnResponse(this.#keys, txn, response);
   }
 

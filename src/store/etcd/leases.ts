@@ -14,7 +14,7 @@ export async function grantLease(caller: Caller, ttlMs: number): Promise<LeaseGr
   const ttl = Math.ceil(ttlMs / 1_000);
   // Repeated freely: a grant whose answer was lost expires by itself.
   const granted = await caller.repeat((endpoint, options) => {
-    return endpoint.unary.leaseClient.leaseGrant({ TTL: ttl, ID: 0 }, options);
+    return endpoint.client.leaseClient.leaseGrant({ TTL: ttl, ID: 0 }, options);
   });
   return { id: granted.ID as LeaseId, ttlMs: Number(granted.TTL) * 1_000 };
 }
@@ -31,7 +31,7 @@ export async function renewLease(caller: Caller, id: LeaseId): Promise<number> {
 export async function revokeLease(caller: Caller, id: LeaseId): Promise<void> {
   await caller.repeat(async (endpoint, options) => {
     try {
-      await endpoint.unary.leaseClient.leaseRevoke({ ID: id }, options);
+      await endpoint.client.leaseClient.leaseRevoke({ ID: id }, options);
     } catch (error) {
       if (!isLeaseNotFound(error)) throw error;
     }
@@ -44,7 +44,7 @@ async function keepAliveOnce(
   id: LeaseId,
   options: { readonly deadline: number },
 ): Promise<number> {
-  const stream = (await endpoint.unary.leaseClient.leaseKeepAlive(options)) as unknown as Stream;
+  const stream = (await endpoint.client.leaseClient.leaseKeepAlive(options)) as unknown as Stream;
   try {
     stream.write({ ID: id });
     const answers: AsyncIterator<ILeaseKeepAliveResponse, undefined> = stream[Symbol.asyncIterator]();

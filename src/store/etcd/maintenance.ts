@@ -26,7 +26,7 @@ export class Maintenance {
   async compact(revision: Revision): Promise<void> {
     try {
       await this.#caller.once(
-        (endpoint, options) => endpoint.unary.kv.compact({ revision, physical: true }, options),
+        (endpoint, options) => endpoint.client.kv.compact({ revision, physical: true }, options),
         this.#settings.maintenanceTimeoutMs,
       );
     } catch (error) {
@@ -55,7 +55,7 @@ export class Maintenance {
     let defragmented = 0;
     for (const endpoint of this.#endpoints.all) {
       try {
-        await endpoint.unary.maintenance.defragment(this.#longDeadline());
+        await endpoint.client.maintenance.defragment(this.#longDeadline());
         defragmented++;
       } catch (error) {
         failure = error;
@@ -64,7 +64,7 @@ export class Maintenance {
     if (defragmented === 0) throw toCallError(failure);
     for (const { memberID } of await this.#noSpaceAlarms()) {
       await this.#caller.repeat((endpoint, options) =>
-        endpoint.unary.maintenance.alarm({ action: 'Deactivate', memberID, alarm: 'Nospace' }, options),
+        endpoint.client.maintenance.alarm({ action: 'Deactivate', memberID, alarm: 'Nospace' }, options),
       );
     }
   }
@@ -80,12 +80,12 @@ export class Maintenance {
 
   async #status(endpoint: Endpoint): Promise<IStatusResponse> {
     const { clock, callTimeoutMs } = this.#settings;
-    return await endpoint.unary.maintenance.status({ deadline: clock.nowMs() + callTimeoutMs });
+    return await endpoint.client.maintenance.status({ deadline: clock.nowMs() + callTimeoutMs });
   }
 
   async #noSpaceAlarms(): Promise<readonly { readonly memberID: string }[]> {
     const { alarms } = await this.#caller.repeat((endpoint, options) =>
-      endpoint.unary.maintenance.alarm({ action: 'Get', memberID: 0, alarm: 'None' }, options),
+      endpoint.client.maintenance.alarm({ action: 'Get', memberID: 0, alarm: 'None' }, options),
     );
     return alarms.filter(({ alarm }) => alarm === 'Nospace');
   }

@@ -40,7 +40,7 @@ export async function* watch(
   if (isAborted()) return;
   const { endpoints } = options;
   const endpoint = endpoints.current;
-  const stream = (await endpoint.streams.watchClient.watch()) as unknown as Stream;
+  const stream = (await endpoint.client.watchClient.watch()) as unknown as Stream;
   const cancel = (): void => {
     cancelStream(stream);
   };
@@ -145,7 +145,7 @@ async function isReliable(
 ): Promise<boolean | undefined> {
   try {
     const deadline = clock.nowMs() + callTimeoutMs;
-    const { version } = await endpoint.unary.maintenance.status({ deadline });
+    const { version } = await endpoint.client.maintenance.status({ deadline });
     return isProgressReliable(version);
   } catch {
     // Any failure: a notification that is passed over costs nothing.
