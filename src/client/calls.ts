@@ -71,8 +71,14 @@ async function callAgain(
     try {
       return await callOnce(client, method, request, untilMs, options.signal);
     } catch (error) {
-      const waitMs = retryMsMin * 2 ** tries;
-      const isTransient = isReason(error, 'STORE_UNAVAILABLE', 'SHUTTING_DOWN', 'OUTCOME_UNKNOWN');
+      const isTransient = isReason(
+        error,
+        'STORE_UNAVAILABLE',
+        'SHUTTING_DOWN',
+        'OUTCOME_UNKNOWN',
+        'OPERATION_PENDING',
+      );
+      const waitMs = Math.max(retryMsMin * 2 ** tries, isTransient ? (error.retryAfterMs ?? 0) : 0);
       if (!isTransient || tries >= triesMax || clock.nowMs() + waitMs >= untilMs) throw error;
       await sleep(clock, waitMs, options.signal);
     }

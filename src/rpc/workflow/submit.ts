@@ -1,6 +1,6 @@
 /** Creating, filling and starting workflows. */
 import { newUuid, type WorkflowId } from '../../base/ids.js';
-import { SteplockError } from '../../errors/index.js';
+import { isReason, SteplockError } from '../../errors/index.js';
 import { PlanChunk } from '../../gen/store/steplock/store/v1/plan.js';
 import {
   HeadState,
@@ -126,7 +126,13 @@ async function commitSubmission(api: Api, submission: Submission): Promise<Workf
   const unitId = api.random.hex(8);
   const isInline = (head.plan?.bytes ?? 0) <= inlineBytesMax;
   const written: ChunksToWrite = { kind: 'plan', chunks, first: 0 };
-  const planGuards = isInline ? [] : await writeChunks(api, key, written, isAbsent(keys.head(key)));
+  let planGuards: readonly Compare[] = [];
+  try {
+    if (!isInline) planGuards = await writeChunks(api, key, written, isAbsent(keys.head(key)));
+  } catch (error) {
+    if (!isReason(error, 'OPERATION_PENDING')) throw error;
+    return await onRefused(api, key, head.requestId, digest);
+  }
   const planOps = isInline ? chunks.flatMap((_chunk, index) => chunkOp(written, key, index, unitId)) : [];
   const named = { ...head, unitId };
   const record = { unitId, digest, subject: key.id, timeMs: head.createTimeMs, consumed: true };
@@ -145,11 +151,12 @@ async function commitSubmission(api: Api, submission: Submission): Promise<Workf
   return await onRefused(api, key, head.requestId, digest);
 }
 
-/** Another call of the same request was first, or somebody has taken the id. */
+/** Another call of the same request was first, somebody has taken the id, or is about to. */
 async function onRefused(api: Api, key: WorkflowKey, requestId: string, digest: string): Promise<Workflow> {
   const known = await findRequest(api, requestId, digest);
   if (known !== undefined) return await readWorkflow(api, workflowKey(api, known.subject as WorkflowId));
-  throw workflowExists(key.id);
+  const isTaken = (await api.store.get(keys.head(key))) !== undefined;
+  throw isTaken ? workflowExists(key.id) : operationPending(key.id);
 }
 
 /** The error for an id that is taken. */
