@@ -22,6 +22,8 @@ export interface CallToCheck {
   readonly schema: string;
   /** Which of `$args` and `$result` may stand in them: in an undo's declared arguments. */
   readonly allowsOwn: boolean;
+  /** Whether sealed secrets may stand in them: in those of a draft, sealed when they came. */
+  readonly allowsSealed?: boolean;
   /** The output schema of a step that a reference names, parsed; undefined where there is none. */
   readonly outputSchemaOf: (step: string) => JsonObject | undefined;
   /** Where the call stands in the request. */
@@ -61,7 +63,7 @@ function checkReference(
       if (!isSecretSchema(target)) {
         violations.add('SECRET_MISPLACED', at, 'the method does not declare this property as a secret');
       }
-      if ('sealed' in reference.form) {
+      if ('sealed' in reference.form && call.allowsSealed !== true) {
         violations.add(
           'INVALID_REFERENCE',
           at,

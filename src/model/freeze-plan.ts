@@ -8,6 +8,7 @@ import { PlanGroup, PlanMethod, PlanStep } from '../gen/store/steplock/store/v1/
 import { SteplockError } from '../errors/index.js';
 import {
   checkCall,
+  checkUndoOf,
   findMethod,
   freezeStep,
   type DraftPlaces,
@@ -83,6 +84,7 @@ export function checkCalls(
     const method = findMethod(freezing, step.controller, step.method, at);
     if (method !== undefined)
       checkCall(freezing, step, JSON.stringify(method.argumentsSchema), `${at}.call.arguments`);
+    checkUndoOf(freezing, step, at);
   }
 }
 

@@ -17,6 +17,8 @@ export interface FreezeSources {
   /** The controller's description, or undefined if none of that name is registered. */
   readonly controller: (name: string) => ControllerDescription | undefined;
   readonly checker: SchemaChecker;
+  /** Whether the steps come out of the store, with their secrets sealed. */
+  readonly areSealed?: boolean;
 }
 
 /** Where the steps and groups stand in the request, for naming places. */
@@ -111,6 +113,7 @@ export function checkCall(freezing: Freezing, step: PlanStep, schema: string, at
     args: parseArguments(step.arguments),
     schema,
     allowsOwn: false,
+    allowsSealed: freezing.areSealed === true,
     outputSchemaOf: (id: string) => outputSchemaOf(freezing, id),
     at,
   };
@@ -175,6 +178,13 @@ function declaredUndo(freezing: Freezing, step: PlanStep, at: string): UndoField
   return { undoKind: UndoKind.METHOD, undoMethod: undo.method, undoArguments: Buffer.from(template) };
 }
 
+/** Checks the arguments of the undo that a step declares by itself. */
+export function checkUndoOf(freezing: Freezing, step: PlanStep, at: string): void {
+  if (step.undoKind !== UndoKind.METHOD) return;
+  const method = findMethod(freezing, step.controller, step.undoMethod, `${at}.undo`);
+  if (method !== undefined) checkUndoCall(freezing, step, step, toPlanMethod(step.controller, method), at);
+}
+
 function checkUndoCall(
   freezing: Freezing,
   step: PlanStep,
@@ -187,6 +197,7 @@ function checkUndoCall(
     args: parseArguments(isOwn ? undo.undoArguments : step.arguments),
     schema: method.argumentsSchema,
     allowsOwn: isOwn,
+    allowsSealed: freezing.areSealed === true,
     outputSchemaOf: (id: string) => outputSchemaOf(freezing, id),
     at: isOwn ? `${at}.undo.call.arguments` : `${at}.call.arguments (as arguments of its undo)`,
   };

@@ -126,7 +126,7 @@ export async function startWorkflow(api: Api, request: StartWorkflowRequest): Pr
   const workflow = await changeDraft(api, call, async (head, guard) => {
     api.space.checkRoom();
     const draft = await readPlan(api.store, 'draft', key, head.plan?.chunks ?? 0);
-    const frozen = freezeDraft(api, draft, { steps: 'steps', groups: 'groups' });
+    const frozen = freezeDraft(api, draft, { steps: 'steps', groups: 'groups' }, true);
     checkPlanHash(request.planHash, frozen.hash);
     const chunks = toChunks(frozen.plan, 'steps');
     const guards = await writeChunks(api, key, { kind: 'plan', chunks, first: 0 }, guard);

@@ -59,13 +59,15 @@ export function parseDraft(
 }
 
 /**
- * Freezes a draft; secrets that came in clear are still so in what it gives.
+ * Freezes a draft; secrets that came in clear are still so in what it gives. `areSealed`: it comes out of the store,
+ * with its secrets sealed.
  *
  * @throws SteplockError INVALID_PLAN naming each place; CAPABILITY_UNSUPPORTED.
  */
-export function freezeDraft(api: Api, draft: Draft, places: DraftPlaces): FrozenPlan {
+export function freezeDraft(api: Api, draft: Draft, places: DraftPlaces, areSealed = false): FrozenPlan {
   const violations = new Violations();
-  const plan = freezePlan(draft.steps, draft.groups, places, sourcesOf(api), violations);
+  const sources = { ...sourcesOf(api), areSealed };
+  const plan = freezePlan(draft.steps, draft.groups, places, sources, violations);
   violations.throwIfAny();
   const digest = api.sealer;
   return { plan, hash: planHash(plan, (bytes) => withSecrets(bytes, (text) => digest?.digest(text) ?? '')) };

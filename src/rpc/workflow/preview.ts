@@ -16,6 +16,9 @@ import { parseWorkflowName } from './names.js';
 import { freezeDraft, parseDraft, type FrozenPlan } from './plan-intake.js';
 import { readSnapshot } from './read.js';
 
+/** Where steps and groups stand in a draft. */
+const draftPlaces = { steps: 'steps', groups: 'groups' };
+
 /** See PlanWorkflow. */
 export async function planWorkflow(api: Api, request: PlanWorkflowRequest): Promise<PlanWorkflowResponse> {
   const { plan, hash } = await freezeSource(api, request);
@@ -41,7 +44,7 @@ async function freezeSource(api: Api, { source }: PlanWorkflowRequest): Promise<
     }
     case 'name': {
       const { head, plan } = await readSnapshot(api, parseWorkflowName(api, source.value, 'source.name'));
-      if (head.state === HeadState.DRAFT) return freezeDraft(api, plan, { steps: 'steps', groups: 'groups' });
+      if (head.state === HeadState.DRAFT) return freezeDraft(api, plan, draftPlaces, true);
       const metadata = { name: source.value, state: stateName(head.state) };
       throw new SteplockError('ILLEGAL_TRANSITION', `${source.value} is no draft`, { metadata });
     }
