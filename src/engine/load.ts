@@ -22,7 +22,7 @@ export interface WorkflowSnapshot extends LoadedWorkflow {
 }
 
 /**
- * Reads a workflow, or gives undefined if there is none.
+ * Reads a workflow, or gives undefined if there is none; `at`: as of that revision, by default as of now.
  *
  * @throws CorruptRecordError when one of its records cannot be read.
  * @throws SteplockError REVISION_COMPACTED when that took so long that the revision is gone: read again.
@@ -31,8 +31,9 @@ export async function loadWorkflow(
   store: Store,
   plans: PlanCache,
   key: WorkflowKey,
+  at?: Revision,
 ): Promise<WorkflowSnapshot | undefined> {
-  const { result, revision } = await readHead(store, key);
+  const { result, revision } = await (at === undefined ? readHead(store, key) : readHeadAt(store, key, at));
   const [headKv, liveKv] = result;
   if (headKv === undefined) return undefined;
   const head = decodeRecord(WorkflowHead, headKv);
@@ -48,7 +49,7 @@ export async function loadWorkflow(
     plan:
       head.state === HeadState.DRAFT
         ? createPlan([], [], [])
-        : await plans.load(store, key, head.uid, extent),
+        : await plans.load(store, key, head.uid, extent, revision),
     records: toEntries(StepRecord, await listAll(store, ranges.steps(key), revision)),
     items: toEntries(QueueItem, await listAll(store, ranges.queue(key), revision)),
     verbs: toEntries<VerbRecord, string>(VerbRecord, await listAll(store, ranges.verbs(key), revision)),
@@ -86,6 +87,18 @@ async function readHead(
   });
   const [head, live] = results.map((result) => (result.type === 'get' ? result.kvs[0] : undefined));
   return { result: [head, live], revision };
+}
+
+async function readHeadAt(
+  store: Store,
+  key: WorkflowKey,
+  revision: Revision,
+): Promise<{ result: readonly [KeyValue | undefined, KeyValue | undefined]; revision: Revision }> {
+  const getAt = async (at: string): Promise<KeyValue | undefined> => {
+    const { kvs } = await store.list({ start: at, end: `${at}\0` }, { revision });
+    return kvs[0];
+  };
+  return { result: [await getAt(keys.head(key)), await getAt(keys.live(key))], revision };
 }
 
 /** All keys of a range as of a revision, page by page. */

@@ -1,4 +1,5 @@
 /** Frozen plans that this node has read or made, by workflow uid. A plan only ever gains steps. */
+import type { Revision } from '../base/ids.js';
 import { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import type { PlanExtent } from '../gen/store/steplock/store/v1/workflow.js';
 import { planOfChunks, type Plan } from '../model/plan.js';
@@ -39,15 +40,21 @@ export class PlanCache {
   }
 
   /**
-   * The plan at that graph revision, read from the store if it is not here.
+   * The plan at that graph revision, read from the store, as of `at` or now, if it is not here.
    *
    * @throws CorruptRecordError when it cannot be read.
    */
-  async load(store: Store, workflow: WorkflowKey, uid: string, extent: PlanExtent): Promise<Plan> {
+  async load(
+    store: Store,
+    workflow: WorkflowKey,
+    uid: string,
+    extent: PlanExtent,
+    at?: Revision,
+  ): Promise<Plan> {
     const isHere = this.#plans.get(uid)?.graphRevision === extent.graphRevision;
     const known = isHere ? this.peek(uid) : undefined;
     if (known !== undefined) return known;
-    const plan = await readPlan(store, 'plan', workflow, extent.chunks);
+    const plan = await readPlan(store, 'plan', workflow, extent.chunks, at);
     this.put(uid, extent.graphRevision, plan);
     return plan;
   }
@@ -59,7 +66,9 @@ export async function readPlan(
   kind: ChunkKind,
   workflow: WorkflowKey,
   chunks: number,
+  at?: Revision,
 ): Promise<Plan> {
-  const { kvs } = await store.list(ranges.chunks(kind, workflow), { limit: Math.max(1, chunks) });
+  const options = { limit: Math.max(1, chunks), ...(at === undefined ? {} : { revision: at }) };
+  const { kvs } = await store.list(ranges.chunks(kind, workflow), options);
   return planOfChunks(kvs.slice(0, chunks).map((kv) => decodeRecord(PlanChunk, kv)));
 }

@@ -25,14 +25,21 @@ export interface Page {
 }
 
 /**
- * The page that is asked for; `filter` is what must be the same on all pages.
+ * The page that is asked for; `filter` is what must be the same on all pages, `prefix` what all keys begin with.
  *
  * @throws SteplockError INVALID_FIELD, INVALID_PAGE_TOKEN.
  */
-export function parsePage(request: { pageSize: number; pageToken: string }, filter: JsonValue): Page {
+export function parsePage(
+  request: { pageSize: number; pageToken: string },
+  filter: JsonValue,
+  prefix: string,
+): Page {
   if (request.pageSize < 0) throw invalidField('page_size', 'must not be negative');
   const size = request.pageSize === 0 ? sizeDefault : Math.min(request.pageSize, sizeMax);
-  return { size, after: request.pageToken === '' ? undefined : parseToken(request.pageToken, filter) };
+  return {
+    size,
+    after: request.pageToken === '' ? undefined : parseToken(request.pageToken, filter, prefix),
+  };
 }
 
 /** The token of the page after the cursor. */
@@ -41,7 +48,7 @@ export function pageOf(cursor: PageCursor, filter: JsonValue): string {
   return Buffer.from(JSON.stringify([key, revision, created ?? 0, digest(filter)])).toString('base64url');
 }
 
-function parseToken(token: string, filter: JsonValue): PageCursor {
+function parseToken(token: string, filter: JsonValue, prefix: string): PageCursor {
   let parts: unknown;
   try {
     parts = JSON.parse(Buffer.from(token, 'base64url').toString());
@@ -51,19 +58,25 @@ function parseToken(token: string, filter: JsonValue): PageCursor {
   }
   if (!Array.isArray(parts)) throw invalidToken('it was not made by this list');
   const [key, revision, created, filterDigest] = parts as unknown[];
-  if (typeof key !== 'string' || !Number.isSafeInteger(revision) || !Number.isSafeInteger(created)) {
+  if (typeof key !== 'string' || !isRevision(revision) || !isRevision(created) || revision === 0) {
     throw invalidToken('it was not made by this list');
   }
   if (filterDigest !== digest(filter)) throw invalidToken('it belongs to another filter');
-  const base = { key, revision: revision as Revision };
-  return created === 0 ? base : { ...base, created: created as Revision };
+  // It goes into a range of the store: another one's keys are nobody's business here.
+  if (!key.startsWith(prefix)) throw invalidToken('it was not made by this list');
+  return created === 0 ? { key, revision } : { key, revision, created };
+}
+
+function isRevision(value: unknown): value is Revision {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function digest(filter: JsonValue): string {
   return isJsonObject(filter) || Array.isArray(filter) ? sha256Hex(canonicalJson(filter)).slice(0, 12) : '';
 }
 
-function invalidToken(why: string): SteplockError {
+/** The error for a token that cannot be used. */
+export function invalidToken(why: string): SteplockError {
   return new SteplockError('INVALID_PAGE_TOKEN', `The page token cannot be used: ${why}`, {
     metadata: { why },
   });

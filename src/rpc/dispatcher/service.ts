@@ -74,7 +74,7 @@ async function listItems(
   kind: 'queue' | 'claims',
 ): Promise<{ kvs: { kv: KeyValue; item: QueueItem }[]; nextPageToken: string }> {
   const filter = { kind };
-  const { size, after } = parsePage(request, filter);
+  const { size, after } = parsePage(request, filter, prefixes.queue);
   const range = prefixRange(prefixes.queue);
   const start = after === undefined ? range.start : `${after.key}\0`;
   const options = after === undefined ? {} : { revision: after.revision };

@@ -29,7 +29,7 @@ export function incidentHandlers(api: Api): { readonly [Name in keyof IncidentSe
 
 async function listIncidents(api: Api, request: ListIncidentsRequest): Promise<ListIncidentsResponse> {
   const filter = { includeResolved: request.includeResolved };
-  const { size, after } = parsePage(request, filter);
+  const { size, after } = parsePage(request, filter, prefixes.incident);
   const options = after === undefined ? {} : { revision: after.revision };
   const { kvs, revision } = await api.store.list(prefixRange(prefixes.incident), options);
   const sorted = kvs

@@ -23,7 +23,7 @@ export async function listWorkflows(api: Api, request: ListWorkflowsRequest): Pr
   const filter = WorkflowFilterType.toJSON(
     request.filter ?? { states: [], tenant: '', labels: {} },
   ) as JsonValue;
-  const { size, after } = parsePage(request, filter);
+  const { size, after } = parsePage(request, filter, prefixes.head);
   const workflows: Workflow[] = [];
   for await (const { kv, cursor } of headsAfter(api, after)) {
     if (workflows.length === size) {

@@ -1,5 +1,5 @@
 /** Reading workflows and steps, each as of one revision. */
-import type { StepId } from '../../base/ids.js';
+import type { Revision, StepId } from '../../base/ids.js';
 import { loadWorkflow, type WorkflowSnapshot } from '../../engine/load.js';
 import { readPlan } from '../../engine/plan-cache.js';
 import { isReason, SteplockError, workflowNotFound } from '../../errors/index.js';
@@ -15,7 +15,7 @@ import type {
 } from '../../gen/wire/steplock/v1/workflow_service.js';
 import type { WorkflowKey } from '../../store/keys.js';
 import type { Api } from '../context.js';
-import { pageOf, parsePage } from '../pages.js';
+import { invalidToken, pageOf, parsePage } from '../pages.js';
 import { parseStepName, parseWorkflowName, stepName, workflowName } from './names.js';
 import { renderStep, renderWorkflow, stepIdsOf } from './render.js';
 
@@ -29,15 +29,29 @@ const readsMax = 3;
 export async function readSnapshot(api: Api, key: WorkflowKey): Promise<WorkflowSnapshot> {
   for (let reads = 1; ; reads++) {
     try {
-      const snapshot = await loadWorkflow(api.store, api.runtime.plans, key);
-      if (snapshot === undefined) throw workflowNotFound(workflowName(key.id));
-      if (snapshot.head.state !== HeadState.DRAFT) return snapshot;
-      return { ...snapshot, plan: await readPlan(api.store, 'draft', key, snapshot.head.plan?.chunks ?? 0) };
+      return await readSnapshotAt(api, key, undefined);
     } catch (error) {
       // The revision was compacted between two of its pages: begin with a new one.
       if (!isReason(error, 'REVISION_COMPACTED') || reads >= readsMax) throw error;
     }
   }
+}
+
+/**
+ * The workflow as it stood at a revision, or as it stands.
+ *
+ * @throws SteplockError WORKFLOW_NOT_FOUND, REVISION_COMPACTED.
+ */
+async function readSnapshotAt(
+  api: Api,
+  key: WorkflowKey,
+  at: Revision | undefined,
+): Promise<WorkflowSnapshot> {
+  const snapshot = await loadWorkflow(api.store, api.runtime.plans, key, at);
+  if (snapshot === undefined) throw workflowNotFound(workflowName(key.id));
+  if (snapshot.head.state !== HeadState.DRAFT) return snapshot;
+  const chunks = snapshot.head.plan?.chunks ?? 0;
+  return { ...snapshot, plan: await readPlan(api.store, 'draft', key, chunks, snapshot.revision) };
 }
 
 /** The workflow as the wire shows it. */
@@ -67,13 +81,15 @@ export function stepNotFound(workflow: string, step: StepId): SteplockError {
 /** See ListSteps. */
 export async function listSteps(api: Api, request: ListStepsRequest): Promise<ListStepsResponse> {
   const key = parseWorkflowName(api, request.parent, 'parent');
-  const { size, after } = parsePage(request, { parent: request.parent, states: [...request.states].sort() });
-  const view = await readSnapshot(api, key);
+  const filter = { parent: request.parent, states: [...request.states].sort() };
+  const { size, after } = parsePage(request, filter, '');
+  const view =
+    after === undefined ? await readSnapshot(api, key) : await readSnapshotAt(api, key, after.revision);
   const ids = stepIdsOf(view);
   const wanted = new Set<StepState>(request.states);
   const steps: Step[] = [];
-  // Steps are never taken away and keep their order, so that the place of the last one is a cursor.
   const first = after === undefined ? 0 : ids.indexOf(after.key as StepId) + 1;
+  if (after !== undefined && first === 0) throw invalidToken('it names no step');
   let index = first;
   for (; index < ids.length && steps.length < size; index++) {
     const id = ids[index];
@@ -82,13 +98,5 @@ export async function listSteps(api: Api, request: ListStepsRequest): Promise<Li
   }
   const last = ids[index - 1];
   const isCut = index < ids.length && last !== undefined;
-  return {
-    steps,
-    nextPageToken: isCut
-      ? pageOf(
-          { key: last, revision: view.revision },
-          { parent: request.parent, states: [...request.states].sort() },
-        )
-      : '',
-  };
+  return { steps, nextPageToken: isCut ? pageOf({ key: last, revision: view.revision }, filter) : '' };
 }
