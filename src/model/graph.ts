@@ -102,10 +102,11 @@ export function findCycle(graph: Graph): string[] | undefined {
   return undefined;
 }
 
-/** Shows a group once though its gate and its end both lie on the cycle. */
+/** Shows a group once though its gate and its end both lie on the cycle; what waits for itself is shown twice. */
 function cycleIds(graph: Graph, nodes: readonly number[]): string[] {
-  const ids = nodes.map((node) => graph.ids[node] ?? '');
-  return ids.filter((id, index) => index === 0 || id !== ids[index - 1]);
+  const all = nodes.map((node) => graph.ids[node] ?? '');
+  const ids = all.filter((id, index) => index === 0 || id !== all[index - 1]);
+  return ids.length === 1 ? [...ids, ...ids] : ids;
 }
 
 /** The nodes, each after all its predecessors. The graph must have no cycle. */
