@@ -1,0 +1,89 @@
+import { expect } from 'chai';
+import { getEventListeners } from 'node:events';
+import { AbortScope, isAborted, orAborted } from '../../../src/base/abort.js';
+import { settle } from '../../support/fake-clock.js';
+import { rejection } from '../../support/rejection.js';
+
+/** How many listen to the signal. */
+const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
+
+describe('AbortScope', () => {
+  it('aborts with the reason of whichever parent aborts first', () => {
+    const [first, second] = [new AbortController(), new AbortController()];
+    const scope = new AbortScope(first.signal, second.signal);
+    second.abort('two');
+    first.abort('one');
+    expect(scope.signal.aborted).to.equal(true);
+    expect(scope.signal.reason).to.equal('two');
+  });
+
+  it('is aborted from the start under a parent that has aborted, and listens to no other', () => {
+    const long = new AbortController();
+    const scope = new AbortScope(long.signal, AbortSignal.abort('over'));
+    expect(scope.signal.reason).to.equal('over');
+    expect(listeners(long.signal)).to.equal(0);
+  });
+
+  it('leaves no listener at its parents when it is closed, nor when it aborts by itself', () => {
+    const parent = new AbortController();
+    const closed = new AbortScope(parent.signal);
+    const aborted = new AbortScope(parent.signal);
+    expect(listeners(parent.signal)).to.equal(2);
+    closed.close();
+    aborted.abort('done');
+    expect(listeners(parent.signal)).to.equal(0);
+    parent.abort('late');
+    expect(closed.signal.aborted).to.equal(false);
+    expect(aborted.signal.reason).to.equal('done');
+  });
+
+  it('lets thousands of scopes stand under one parent without a warning', () => {
+    const warnings: unknown[] = [];
+    const note = (warning: unknown): unknown => warnings.push(warning);
+    process.on('warning', note);
+    const parent = new AbortScope();
+    for (let count = 0; count < 2_000; count++) new AbortScope(parent.signal);
+    parent.abort('over');
+    process.off('warning', note);
+    expect(warnings).to.deep.equal([]);
+  });
+});
+
+describe('orAborted()', () => {
+  it('gives what the promise gives', async () => {
+    expect(await orAborted(Promise.resolve(7), new AbortController().signal)).to.equal(7);
+  });
+
+  it('throws what the promise throws', async () => {
+    const promise = orAborted(Promise.reject(new Error('broken')), new AbortController().signal);
+    expect((await rejection(promise)).message).to.equal('broken');
+  });
+
+  it('throws the reason as soon as the signal aborts, before and while it waits', async () => {
+    const never = new Promise<never>(() => undefined);
+    expect(await rejection(orAborted(never, AbortSignal.abort(new Error('early'))))).to.have.property(
+      'message',
+      'early',
+    );
+    const controller = new AbortController();
+    const waiting = rejection(orAborted(never, controller.signal));
+    controller.abort(new Error('late'));
+    expect(await waiting).to.have.property('message', 'late');
+  });
+
+  it('takes its listener away when the promise has settled', async () => {
+    const controller = new AbortController();
+    await orAborted(Promise.resolve(), controller.signal);
+    await settle();
+    expect(listeners(controller.signal)).to.equal(0);
+  });
+});
+
+describe('isAborted()', () => {
+  it('asks again each time', () => {
+    const controller = new AbortController();
+    expect(isAborted(controller.signal)).to.equal(false);
+    controller.abort();
+    expect(isAborted(controller.signal)).to.equal(true);
+  });
+});
