@@ -45,7 +45,8 @@ export async function* watchWorkflow(
     if (snapshot === 'deleted') {
       // Between the first look and now: who has never seen it hears that it is not there.
       if (last === undefined) throw workflowNotFound(workflowName(key.id));
-      yield { ...last, event: WatchEvent.DELETED, steps: [] };
+      const revision = String(Math.max(Number(last.revision) + 1, api.runtime.cache.cursor));
+      yield { ...last, revision, event: WatchEvent.DELETED, steps: [] };
       return;
     }
     const response = toResponse(snapshot, seen, last, Number(request.startRevision));
@@ -136,9 +137,10 @@ async function* snapshots(
       yield snapshot;
       if (snapshot === 'deleted') return;
       const leftMs = untilMs - api.clock.nowMs();
-      if (leftMs <= 0 || info.signal.aborted) return;
-      const waited = await change.wait(api, Math.min(bookmarkMs, leftMs), info.signal);
-      if (waited === 'aborted') return;
+      if (leftMs <= 0) return;
+      await change.wait(api, Math.min(bookmarkMs, leftMs), info.signal);
+      // An end without an error would say that there is nothing more to come.
+      info.signal.throwIfAborted();
       await sleep(api.clock, Math.min(gatherMs, Math.max(0, untilMs - api.clock.nowMs())));
     }
   } finally {
@@ -173,26 +175,19 @@ class ChangeSignal {
     this.#isSet = false;
   }
 
-  async wait(api: Api, forMs: number, signal: AbortSignal): Promise<'changed' | 'timeout' | 'aborted'> {
-    if (this.#isSet) return 'changed';
-    if (signal.aborted) return 'aborted';
-    return await new Promise((resolve) => {
-      const end = (how: 'changed' | 'timeout' | 'aborted'): void => {
+  /** Ends when something has changed, the time is up, or the signal aborts. */
+  async wait(api: Api, forMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#isSet || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
         cancelTimer();
-        signal.removeEventListener('abort', onAbort);
+        signal.removeEventListener('abort', end);
         this.#wake = undefined;
-        resolve(how);
+        resolve();
       };
-      const onAbort = (): void => {
-        end('aborted');
-      };
-      const cancelTimer = api.clock.setTimer(forMs, () => {
-        end('timeout');
-      });
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#wake = () => {
-        end('changed');
-      };
+      const cancelTimer = api.clock.setTimer(forMs, end);
+      signal.addEventListener('abort', end, { once: true });
+      this.#wake = end;
     });
   }
 }
