@@ -49,8 +49,10 @@ function parseAction(spec: StepSpec, at: string, violations: Violations): Action
       checkId(controller, `${at}.call.controller`, violations);
       checkId(method, `${at}.call.method`, violations);
       if (system !== '') checkId(system, `${at}.call.system`, violations);
-      const bytes = encodeArguments(args, `${at}.call.arguments`, violations);
-      return { kind: 'call', controller, method, system, arguments: bytes, prompt: '' };
+      const bytes = encodeArguments(args ?? {}, `${at}.call.arguments`, violations);
+      // Empty for {}, as most steps have it.
+      const stored = bytes.length === 2 ? noBytes : bytes;
+      return { kind: 'call', controller, method, system, arguments: stored, prompt: '' };
     }
     case 'approval':
       checkText(spec.action.value.message, limits.descriptionBytesMax, `${at}.approval.message`, violations);
@@ -75,7 +77,9 @@ function parseUndo(undo: Undo | undefined, at: string, violations: Violations): 
       return {
         undoKind: UndoKind.METHOD,
         undoMethod: method,
-        undoArguments: encodeArguments(args, `${at}.call.arguments`, violations),
+        // Without arguments it gets those of the step, with {} none.
+        undoArguments:
+          args === undefined ? noBytes : encodeArguments(args, `${at}.call.arguments`, violations),
       };
     }
     case 'noneNeeded':
@@ -152,9 +156,8 @@ function checkDependencies(ids: readonly string[], at: string, violations: Viola
   for (const [index, id] of ids.entries()) checkId(id, `${at}[${index}]`, violations);
 }
 
-/** Arguments as JSON; none for {}. */
-function encodeArguments(args: JsonObject | undefined, at: string, violations: Violations): Buffer {
-  if (args === undefined) return noBytes;
+/** Arguments as JSON. */
+function encodeArguments(args: JsonObject, at: string, violations: Violations): Buffer {
   const problem = problemOfJson(args, 0);
   if (problem !== undefined) {
     violations.add('INVALID_VALUE', at, problem);
@@ -169,7 +172,7 @@ function encodeArguments(args: JsonObject | undefined, at: string, violations: V
     );
     return noBytes;
   }
-  return bytes.length === 2 ? noBytes : bytes;
+  return bytes;
 }
 
 /** What of a value that came as a Struct cannot stand in JSON. */

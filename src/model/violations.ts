@@ -20,8 +20,7 @@ export type PlanRule =
   | 'INVALID_REFERENCE'
   | 'SECRET_IN_CLEAR'
   | 'SECRET_MISPLACED'
-  | 'MISSING_UNDO'
-  | 'UNSUPPORTED_STEP';
+  | 'MISSING_UNDO';
 
 /** See above. Only the first ones are kept; all are counted. */
 export class Violations {
