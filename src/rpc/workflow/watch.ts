@@ -16,7 +16,7 @@ import { Step } from '../../gen/wire/steplock/v1/workflow.js';
 import { durationToMs } from '../../base/duration.js';
 import { invalidField } from '../../errors/index.js';
 import { isFinal, isResting } from '../../model/workflow-state.js';
-import { workflowOfKey, type WorkflowKey } from '../../store/keys.js';
+import { prefixes, workflowOfKey, type WorkflowKey } from '../../store/keys.js';
 import type { CallInfo } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { parseWorkflowName, workflowName } from './names.js';
@@ -25,6 +25,9 @@ import { renderStep, renderWorkflow, stepIdsOf } from './render.js';
 
 /** Events that follow each other closely are sent as one. */
 const gatherMs = 20;
+/** Reading and showing a large workflow takes its time: so many times as long it is then left alone. */
+const restShare = 4;
+const restMsMax = 3_000;
 /** A word that nothing has changed; also the time after which the store is looked at without any event. */
 const bookmarkMs = 10_000;
 const waitMsMax = 3_600_000;
@@ -101,7 +104,8 @@ export async function waitWorkflow(
   const key = parseWorkflowName(api, request.name);
   const untilMs = api.clock.nowMs() + waitTimeMs(api, request, info);
   let latest: WorkflowSnapshot | undefined;
-  for await (const snapshot of snapshots(api, key, info, untilMs)) {
+  // Whether it rests stands in its head alone.
+  for await (const snapshot of snapshots(api, key, info, { untilMs, prefix: prefixes.head })) {
     if (snapshot === 'deleted') throw workflowNotFound(workflowName(key.id));
     latest = snapshot;
     if (isResting(snapshot.head.state)) break;
@@ -119,29 +123,39 @@ function waitTimeMs(api: Api, request: WaitWorkflowRequest, info: CallInfo): num
   return Math.min(asked ?? (Number.isFinite(leftMs) ? longest : waitMsDefault), longest);
 }
 
+/** What is looked out for, and until when. */
+interface Lookout {
+  readonly untilMs: number;
+  /** What the keys whose changes matter begin with. */
+  readonly prefix: string;
+}
+
 /** The workflow as it stands, and again whenever something of it has changed, and now and then anyway. */
 async function* snapshots(
   api: Api,
   key: WorkflowKey,
   info: CallInfo,
-  untilMs = Infinity,
+  { untilMs, prefix }: Lookout = { untilMs: Infinity, prefix: '' },
 ): AsyncGenerator<WorkflowSnapshot | 'deleted'> {
   const change = new ChangeSignal();
   const unsubscribe = api.runtime.cache.subscribe((event) => {
-    if (workflowOfKey(event.key)?.workflow.id === key.id) change.set();
+    if (event.key.startsWith(prefix) && workflowOfKey(event.key)?.workflow.id === key.id) change.set();
   });
   try {
     for (let isFirst = true; ; isFirst = false) {
       change.clear();
+      const beganMs = api.clock.monotonicMs();
       const snapshot = await readOrDeleted(api, key, isFirst);
       yield snapshot;
+      const spentMs = api.clock.monotonicMs() - beganMs;
       if (snapshot === 'deleted') return;
       const leftMs = untilMs - api.clock.nowMs();
       if (leftMs <= 0) return;
       await change.wait(api, Math.min(bookmarkMs, leftMs), info.signal);
       // An end without an error would say that there is nothing more to come.
       info.signal.throwIfAborted();
-      await sleep(api.clock, Math.min(gatherMs, Math.max(0, untilMs - api.clock.nowMs())));
+      const restMs = Math.max(gatherMs, Math.min(restShare * spentMs, restMsMax));
+      await sleep(api.clock, Math.min(restMs, Math.max(0, untilMs - api.clock.nowMs())));
     }
   } finally {
     unsubscribe();
