@@ -103,8 +103,8 @@ export async function withdraw(work: TargetWork, target: Target, plan: Withdrawa
  * A target that is offline answers no command and refuses logins; a session that is gone has no command
  * left. So nothing is in flight when the file is reopened, and nothing is answered with an error: initiators
  * lose their connection, come back as after a network failure and send again what was not answered.
- * (Removing the unit and adding it again would fail their commands, and tgtd 1.0.85 reads and writes its own
- * standard input when a file is reopened under a running command.)
+ * (Removing the unit and adding it again would fail their commands, and tgtd 1.0.85 takes its own standard
+ * input for the file while it reopens one under a running command.)
  */
 export async function reopenTarget(
   work: TargetWork,

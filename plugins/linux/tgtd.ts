@@ -4,7 +4,9 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { dirname } from 'node:path';
 import { sleep, systemClock, type Clock } from '../../src/controller.js';
 import { childEnvironment, tiedToParent } from './child-process.js';
 import { readFileIfThere, removeFile } from './files.js';
@@ -55,8 +57,8 @@ const pollMs = 10;
 export async function startTgtd(options: TgtdOptions = {}): Promise<RunningTgtd> {
   const isChosen = options.controlPort !== undefined && options.portal !== undefined;
   let lastError: unknown;
-  // Another test run may take a free number between our look and tgtd's start; tgtd then ends at once,
-  // because it locks its control port and binds its portal.
+  // Another test run may take a free number between our look and tgtd's start: tgtd then ends, because its
+  // control port is locked, or runs on without its portal. Neither gets ready.
   for (let start = 0; start < (isChosen ? 1 : startsMax); start++) {
     const controlPort = options.controlPort ?? 1_000 + Math.floor(((await freePort()) * 31_000) / 65_536);
     const portal = options.portal ?? `127.0.0.1:${await freePort()}`;
@@ -71,7 +73,10 @@ export async function startTgtd(options: TgtdOptions = {}): Promise<RunningTgtd>
 
 async function startOnce(options: TgtdOptions, controlPort: number, portal: string): Promise<RunningTgtd> {
   const { clock = systemClock, ipcPath = defaultIpcPath, logPath } = options;
+  await mkdir(dirname(ipcPath), { recursive: true, mode: 0o755 });
   const child = launch(options, controlPort, portal, ipcPath);
+  // What is meant to outlive us must not keep us alive.
+  if (options.diesWithParent !== true) child.unref();
   const socketPath = `${ipcPath}.${controlPort}`;
   const client = createTgtdClient(socketPath, clock);
   const ended = new Promise<void>((resolve) => {
@@ -98,9 +103,7 @@ async function startOnce(options: TgtdOptions, controlPort: number, portal: stri
     throw new Error(`tgtd -C ${controlPort} did not get ready at ${portal} ${said}`);
   }
   const stop = async (): Promise<void> => {
-    const timeout = new AbortController();
     const cancel = clock.setTimer(stopMs, () => {
-      timeout.abort();
       child.kill('SIGKILL');
     });
     // Whatever fails here, the timer or the kill below ends it.

@@ -184,6 +184,14 @@ describe('linux: `create-volume`', () => {
     }
   });
 
+  it('is cleared of its second name by the probe that finds it made', async () => {
+    const args = { volume: 'a', size_bytes: mebibyte };
+    await dieAt('create-volume:recorded', callOf('make'), args);
+    expect(await bench.files()).to.have.length(3);
+    expect(await bench.probe(callOf('make'), 'create-volume', args)).to.include({ kind: 'done' });
+    expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+  });
+
   it('gives a volume that is made again another serial number', async () => {
     const args = { volume: 'a', size_bytes: mebibyte };
     const first = await bench.must(callOf('make'), 'create-volume', args);

@@ -38,6 +38,16 @@ describe('linux: `delete-volume`', () => {
     expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
   });
 
+  it('repeated late after an operator retried it, does not destroy it either', async () => {
+    const args = { volume: 'a', size_bytes: mebibyte };
+    await bench.must(callOf('make'), 'create-volume', args);
+    await bench.must(callOf('del'), 'delete-volume', { volume: 'a' });
+    await bench.must(callOf('again'), 'create-volume', args);
+    const later = callOf('del', { idempotencyKey: 'key-later', formerKeys: ['key-del'] });
+    await bench.must(later, 'delete-volume', { volume: 'a' });
+    expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+  });
+
   it('as an undo removes only what the undone step made', async () => {
     await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte });
     await bench.must(undoOf('stranger'), 'delete-volume', { volume: 'a' });

@@ -1,6 +1,6 @@
 /** Several steps that export one volume, and steps that take exports back. */
 import { expect } from 'chai';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { alice, bob, exportTo, useExportBench } from './export-bench.js';
 import { callOf, contextOf, errorOf, initiatorName, mebibyte, undoOf } from './support.js';
@@ -90,6 +90,17 @@ describe('linux: exports to several initiators by several steps', function () {
     expect((await on.target())?.acl).to.deep.equal([initiatorName('two')]);
     await on.bench.must(undoOf('export-two'), 'unexport-volume', { volume: 'a' });
     expect(await on.target()).to.equal(undefined);
+  });
+
+  it('are one grant when it is one step that an operator retried', async () => {
+    const later = { idempotencyKey: 'key-later', formerKeys: ['key-export'] };
+    await on.bench.must(callOf('export'), 'export-volume', exportTo('one', alice));
+    await on.bench.must(callOf('export', later), 'export-volume', exportTo('one', alice));
+    const text = await readFile(join(on.bench.rootDir, 'volumes', 'a.json'), 'utf8');
+    expect((JSON.parse(text) as { export: { grants: object[] } }).export.grants).to.have.length(1);
+    await on.bench.must(undoOf('export', later), 'unexport-volume', { volume: 'a' });
+    expect(await on.tgtd.client.show()).to.deep.equal({ targets: [], accounts: [] });
+    await on.bench.must(undoOf('make'), 'delete-volume', { volume: 'a' });
   });
 
   it('keeps an initiator that two steps let in until both are undone', async () => {

@@ -1,12 +1,13 @@
 /** Two processes and one system: the lock, the fence, and who dies with whom. */
 import { expect } from 'chai';
-import { stat } from 'node:fs/promises';
+import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JsonObject } from '../../../src/controller.js';
 import { eventually } from '../../support/eventually.js';
 import { createWorkerPool, descendantsOf, expectGone, type Worker, type WorkerPool } from './processes.js';
 import {
   callOf,
+  contextOf,
   createBench,
   errorOf,
   mebibyte,
@@ -152,6 +153,9 @@ describe('linux: fencing and locks between processes', function () {
       if (!all.some(({ command }) => command === 'dd')) throw new Error('It does not write');
       return all;
     });
+    const writing = family.find(({ command }) => command === 'dd');
+    // The lock is its too, so that the lock outlives us if it does.
+    expect(await readlink(`/proc/${writing?.pid ?? 0}/fd/3`)).to.contain(join(bench.rootDir, 'ledgers'));
     writer.signal('SIGKILL');
     const probe = await bench.probe(callOf('make'), 'create-volume', large);
     // The child holds the lock too: whoever has the lock now knows that it is gone.
@@ -167,7 +171,6 @@ describe('linux: fencing and locks between processes', function () {
 
   it('stops its child when the call is aborted', async () => {
     const abort = new AbortController();
-    const { contextOf } = await import('./support.js');
     const context = contextOf(callOf('make'), { signal: abort.signal });
     const large = { volume: 'a', size_bytes: 512 * mebibyte, thick: true };
     const call = errorOf(bench.controller.execute(context, 'create-volume', large));
@@ -186,7 +189,6 @@ describe('linux: fencing and locks between processes', function () {
     for (let step = 0; step < 65; step++) {
       await bench.probe(callOf(`step-${step}`), 'create-volume', args);
     }
-    const { readdir } = await import('node:fs/promises');
     const [name = '', ...more] = await readdir(join(bench.rootDir, 'ledgers'));
     expect(more).to.deep.equal([]);
     expect((await stat(join(bench.rootDir, 'ledgers', name))).size).to.equal(8 * 1024);

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { RunningTgtd } from '../../../plugins/linux/tgtd.js';
 import {
   callOf,
+  contextOf,
   createBench,
+  errorOf,
   initiatorName,
   mebibyte,
   startTestTgtd,
@@ -62,6 +64,26 @@ describe('linux: resizing what is in use', function () {
     await one.io(unit(), 'write -P 0x77 15M 1M', 'read -P 0x77 15M 1M');
     const serial = (await one.identify(unit())).serial;
     expect(serial).to.match(/^6[0-9a-f]{31}$/);
+  });
+
+  it('lets no command reach the file while it decides whether to cut it', async () => {
+    await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 16 * mebibyte });
+    const session = await bench.initiator('one').open(unit());
+    let login = '';
+    const controller = bench.controllerWith({
+      faultPoint: async (point) => {
+        if (point !== 'restore-volume-size:checked') return;
+        const { targets } = await tgtd.client.show();
+        const target = targets.find(({ name }) => name === bench.targetOf('a'));
+        expect(target).to.deep.include({ state: 'offline', sessions: [] });
+        login = await errorOf(bench.initiator('one').capacity(unit()));
+      },
+    });
+    const context = contextOf(undoOf('grow'));
+    const result = await controller.execute(context, 'restore-volume-size', { volume: 'a' });
+    expect(result.kind).to.equal('done');
+    expect(login).to.contain('Target error');
+    session.abandon();
   });
 
   it('is undone under an initiator that wrote nothing there, and refused for one that did', async () => {

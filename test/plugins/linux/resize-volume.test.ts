@@ -60,6 +60,16 @@ describe('linux: `resize-volume` and `restore-volume-size`', () => {
     expect((await stat(image('b'))).blocks * 512).to.be.at.least(4 * mebibyte);
   });
 
+  it('after an operator retried it, still knows the size before its first attempt', async () => {
+    const args = { volume: 'a', size_bytes: 4 * mebibyte };
+    const later = { idempotencyKey: 'key-later', formerKeys: ['key-grow'] };
+    await bench.must(callOf('grow'), 'resize-volume', args);
+    const output = await bench.must(callOf('grow', later), 'resize-volume', args);
+    expect(output).to.include({ previous_size_bytes: mebibyte });
+    await bench.must(undoOf('grow', later), 'restore-volume-size', { volume: 'a' });
+    expect(await size()).to.equal(mebibyte);
+  });
+
   it('is not undone where somebody wrote: the bytes stay, and the failure names the way out', async () => {
     await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
     const file = await open(image('a'), 'r+');
