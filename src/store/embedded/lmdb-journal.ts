@@ -5,8 +5,9 @@
  * revision.
  */
 import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
+import type * as lmdb from 'lmdb' with { 'resolution-mode': 'require' };
 import type { Clock } from '../../base/clock.js';
 import type { Revision } from '../../base/ids.js';
 import { SteplockError } from '../../errors/index.js';
@@ -17,7 +18,13 @@ import type { Journal, JournalListener } from './journal.js';
 import { keyOf } from './key-index.js';
 import type { RevisionEntry } from './revision-log.js';
 
-type Database = RootDatabase<Buffer, string>;
+/**
+ * The types that lmdb gives for an import do not compile (`export =` in what is declared an ES module), those for
+ * CommonJS do. To be replaced by an import when they are mended.
+ */
+const { open } = createRequire(import.meta.url)('lmdb') as typeof lmdb;
+
+type Database = lmdb.RootDatabase<Buffer, string>;
 
 /** Apart from all keys, which follow `keyPrefix`. */
 const stateKey = 'state';
