@@ -4,7 +4,7 @@ import type { Revision } from '../../src/base/ids.js';
 import { EmbeddedStore } from '../../src/store/embedded/embedded-store.js';
 import type { Journal, JournalListener } from '../../src/store/embedded/journal.js';
 import { isAbsent } from '../../src/store/store.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { FakeClock } from '../support/fake-clock.js';
 import {
   apply,
   everything,
@@ -59,12 +59,12 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('Embedded store and its journal', () => {
-  let clock: ManualClock;
+  let clock: FakeClock;
   let journal: ManualJournal;
   let store: EmbeddedStore;
 
   beforeEach(() => {
-    clock = new ManualClock();
+    clock = new FakeClock();
     journal = new ManualJournal();
     store = new EmbeddedStore({ clock, journal });
   });
