@@ -1,6 +1,6 @@
 /** Follows a workflow to its rest: a live tree on a terminal, plain lines elsewhere. */
 import type { SteplockClient } from '../client/client.js';
-import { WatchEvent, type WatchWorkflowResponse } from '../gen/wire/steplock/v1/workflow_service.js';
+import type { WatchWorkflowResponse } from '../gen/wire/steplock/v1/workflow_service.js';
 import { Direction, WorkflowState, type Step, type Workflow } from '../gen/wire/steplock/v1/workflow.js';
 import { isReason } from '../errors/index.js';
 import { sleep, systemClock } from '../base/clock.js';
@@ -38,12 +38,12 @@ export async function follow(
   const view = options.isQuiet ? undefined : createView(context);
   let last: Workflow | undefined;
   try {
-    for await (const { event, workflow, steps } of watchAgain(client, name, context.signal)) {
+    for await (const { workflow, steps } of watchAgain(client, name, context.signal)) {
       if (workflow === undefined) continue;
       last = workflow;
       view?.update(workflow, steps);
-      const hasEnded = event === WatchEvent.DELETED || workflow.endTime !== undefined;
-      if (hasEnded || (!options.untilEnd && resting.has(workflow.state))) return workflow;
+      // Of one that has ended the server ends the stream, after all its steps.
+      if (!options.untilEnd && workflow.endTime === undefined && resting.has(workflow.state)) return workflow;
     }
     return last;
   } finally {

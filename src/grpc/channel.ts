@@ -10,8 +10,10 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
 
-/** The largest message that either side takes. */
+/** The largest request that a server takes, and what answers keep to where they can be cut. */
 export const messageBytesMax = 4 * 1024 * 1024;
+/** The largest answer: a single step may have arguments and an output that are much larger on the wire than as JSON. */
+const answerBytesMax = 64 * 1024 * 1024;
 
 const keepaliveMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
@@ -21,7 +23,7 @@ export function clientOptions(isolated = false): ClientOptions {
   const options: ChannelOptions = {
     'grpc.keepalive_time_ms': keepaliveMs,
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
-    'grpc.max_receive_message_length': messageBytesMax,
+    'grpc.max_receive_message_length': answerBytesMax,
     'grpc.max_send_message_length': messageBytesMax,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 5_000,
@@ -36,7 +38,7 @@ export function serverOptions(): ServerOptions {
     'grpc.keepalive_time_ms': keepaliveMs,
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
     'grpc.max_receive_message_length': messageBytesMax,
-    'grpc.max_send_message_length': messageBytesMax,
+    'grpc.max_send_message_length': answerBytesMax,
   };
 }
 

@@ -4,7 +4,7 @@ import { loadWorkflow, type WorkflowSnapshot } from '../../engine/load.js';
 import { readPlan } from '../../engine/plan-cache.js';
 import { isReason, SteplockError, workflowNotFound } from '../../errors/index.js';
 import { HeadState } from '../../gen/store/steplock/store/v1/workflow.js';
-import { type StepState, type Step, type Workflow } from '../../gen/wire/steplock/v1/workflow.js';
+import { Step, type StepState, type Workflow } from '../../gen/wire/steplock/v1/workflow.js';
 import type {
   GetStepRequest,
   GetStepResponse,
@@ -13,6 +13,7 @@ import type {
   ListStepsRequest,
   ListStepsResponse,
 } from '../../gen/wire/steplock/v1/workflow_service.js';
+import { messageBytesMax } from '../../grpc/channel.js';
 import type { WorkflowKey } from '../../store/keys.js';
 import type { Api } from '../context.js';
 import { invalidToken, pageOf, parsePage } from '../pages.js';
@@ -78,6 +79,24 @@ export function stepNotFound(workflow: string, step: StepId): SteplockError {
   return new SteplockError('STEP_NOT_FOUND', `No step ${name}`, { metadata: { name } });
 }
 
+/** Bytes of steps in one message: the transport's limit, less what goes with them. */
+const answerBytesMax = messageBytesMax - 512 * 1024;
+
+function bytesOfStep(step: Step): number {
+  return Step.encode(step).finish().length;
+}
+
+/** How many of the steps from that one on fit into one message; at least one if there is one. */
+export function countThatFit(steps: readonly Step[], from: number): number {
+  let bytes = 0;
+  for (let index = from; index < steps.length; index++) {
+    const step = steps[index];
+    bytes += step === undefined ? 0 : bytesOfStep(step);
+    if (bytes > answerBytesMax && index > from) return index - from;
+  }
+  return steps.length - from;
+}
+
 /** See ListSteps. */
 export async function listSteps(api: Api, request: ListStepsRequest): Promise<ListStepsResponse> {
   const key = parseWorkflowName(api, request.parent, 'parent');
@@ -91,10 +110,14 @@ export async function listSteps(api: Api, request: ListStepsRequest): Promise<Li
   const first = after === undefined ? 0 : ids.indexOf(after.key as StepId) + 1;
   if (after !== undefined && first === 0) throw invalidToken('it names no step');
   let index = first;
+  let bytes = 0;
   for (; index < ids.length && steps.length < size; index++) {
     const id = ids[index];
     const step = id === undefined ? undefined : renderStep(view, id);
-    if (step !== undefined && (wanted.size === 0 || wanted.has(step.state))) steps.push(step);
+    if (step === undefined || (wanted.size > 0 && !wanted.has(step.state))) continue;
+    bytes += bytesOfStep(step);
+    if (steps.length > 0 && bytes > answerBytesMax) break;
+    steps.push(step);
   }
   const last = ids[index - 1];
   const isCut = index < ids.length && last !== undefined;

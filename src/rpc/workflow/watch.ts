@@ -2,6 +2,7 @@
  * Streams of what changes in a workflow. The store's events only say that something changed; what is sent is read from
  * the store, so that no event lost on the way can leave a caller with an old picture.
  */
+import { sha256Hex } from '../../base/bytes.js';
 import { sleep } from '../../base/clock.js';
 import { isReason, workflowNotFound } from '../../errors/index.js';
 import type { WorkflowSnapshot } from '../../engine/load.js';
@@ -20,7 +21,7 @@ import { prefixes, workflowOfKey, type WorkflowKey } from '../../store/keys.js';
 import type { CallInfo } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { parseWorkflowName, workflowName } from './names.js';
-import { readSnapshot } from './read.js';
+import { countThatFit, readSnapshot } from './read.js';
 import { renderStep, renderWorkflow, stepIdsOf } from './render.js';
 
 /** Events that follow each other closely are sent as one. */
@@ -53,10 +54,22 @@ export async function* watchWorkflow(
       return;
     }
     const response = toResponse(snapshot, seen, last, Number(request.startRevision));
-    if (response.event !== WatchEvent.BOOKMARK || last !== undefined) yield response;
+    if (response.event !== WatchEvent.BOOKMARK || last !== undefined) yield* partsOf(response);
     last = { ...response, workflow: renderWorkflow(snapshot) };
     if (isFinal(snapshot.head.state)) return;
   }
+}
+
+/** The response in parts that each fit into a message. */
+function* partsOf(response: WatchWorkflowResponse): Generator<WatchWorkflowResponse> {
+  const { steps, event } = response;
+  let from = 0;
+  do {
+    const count = countThatFit(steps, from);
+    const part = steps.slice(from, from + count);
+    yield { ...response, event: from === 0 ? event : WatchEvent.CHANGED, steps: part };
+    from += count;
+  } while (from < steps.length);
 }
 
 function toResponse(
@@ -70,9 +83,9 @@ function toResponse(
   for (const id of stepIdsOf(snapshot)) {
     const step = renderStep(snapshot, id);
     if (step === undefined) continue;
-    const text = JSON.stringify(Step.toJSON(step));
-    if (seen.get(step.name) !== text) changed.push(step);
-    seen.set(step.name, text);
+    const digest = sha256Hex(Step.encode(step).finish());
+    if (seen.get(step.name) !== digest) changed.push(step);
+    seen.set(step.name, digest);
   }
   const revision = String(snapshot.revision);
   const isKnown = last === undefined && startRevision > 0 && newestChange(snapshot) <= startRevision;

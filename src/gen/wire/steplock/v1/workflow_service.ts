@@ -288,7 +288,7 @@ export interface WatchWorkflowRequest {
 
 /** Response of WatchWorkflow. */
 export interface WatchWorkflowResponse {
-  /** As of which revision of the store; rises from response to response. */
+  /** As of which revision of the store; rises from response to response, but for parts of one. */
   revision: string;
   /** What it is. */
   event: WatchEvent;
@@ -296,7 +296,10 @@ export interface WatchWorkflowResponse {
   workflow?:
     | Workflow
     | undefined;
-  /** With SNAPSHOT all steps, with CHANGED those that changed. */
+  /**
+   * With SNAPSHOT all steps, with CHANGED those that changed. What is too large for one message comes in parts, the
+   * second and later ones as CHANGED.
+   */
   steps: Step[];
 }
 
