@@ -225,51 +225,6 @@ describe('etcd store, faults', () => {
     expect(texts((await store.list(everything)).kvs)).to.deep.equal(['a=3']);
   }).timeout(15_000);
 
-  it('reads from another member while one is away', async () => {
-    const away = await TcpProxy.start(etcd.port);
-    const awayUrl = away.url;
-    await away.stop();
-    const store = open(awayUrl, proxy.url);
-    await apply(direct, put('a', '1'));
-    expect(texts((await store.list(everything)).kvs)).to.deep.equal(['a=1']);
-    const watch = watchFrom(store, await revisionOf(store));
-    await apply(store, put('a', '2'));
-    expect(await watch.events(1)).to.deep.equal(['+a=2']);
-    await watch.stop();
-  });
-
-  it('sends a transaction to another member the next time when one is away', async () => {
-    const away = await TcpProxy.start(etcd.port);
-    const awayUrl = away.url;
-    await away.stop();
-    const store = open(awayUrl, proxy.url);
-    await expectReason('OUTCOME_UNKNOWN', apply(store, put('a')));
-    await apply(store, put('a'));
-  });
-
-  it('reads from another member while one is silent, within the same deadline', async () => {
-    const silent = await TcpProxy.start(etcd.port);
-    silent.isDeaf = true;
-    const store = open(silent.url, proxy.url);
-    expect(await elapsedMs(store.list(everything))).to.be.below(callTimeoutMs);
-    // What failed once is not asked first again.
-    expect(await elapsedMs(apply(store, put('a')))).to.be.below(callTimeoutMs / 2);
-    await silent.stop();
-  });
-
-  it('opens a watch at another member the next time when one is silent', async () => {
-    const silent = await TcpProxy.start(etcd.port);
-    silent.isDeaf = true;
-    const store = open(silent.url, proxy.url);
-    const revision = await revisionOf(direct);
-    expect(reasonOf(await watchFrom(store, revision).failure())).to.equal('STORE_UNAVAILABLE');
-    const watch = watchFrom(store, revision);
-    await apply(direct, put('a', '1'));
-    expect(await watch.events(1)).to.deep.equal(['+a=1']);
-    await watch.stop();
-    await silent.stop();
-  });
-
   it('keeps nothing for a reader that does not read: flow control stops etcd', async () => {
     const store = open(proxy.url);
     const watch = watchFrom(store, await revisionOf(store));
