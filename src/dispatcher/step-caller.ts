@@ -6,6 +6,7 @@ import type { Session } from '../lease/session.js';
 import type { Logger } from '../log/log.js';
 import { callController, type CallEnd } from './controller-call.js';
 import { ClaimLostError, type HeldItem } from './held-item.js';
+import { redactText } from '../model/secret.js';
 import type { ControllerDirectory } from './ports.js';
 import { formerKeys, idempotencyKey, type PreparedCall } from './prepare-call.js';
 import type { ProgressWriter } from './progress.js';
@@ -63,10 +64,11 @@ export class StepCaller {
     if (port === undefined) return { kind: 'unsent', message: `No controller "${controller}" is registered` };
     // Asked of the clock: after a stall this may run before the timer that ends the session.
     if (!session.isAlive()) throw new ClaimLostError('The session ended');
-    return await callController(
+    const end = await callController(
       { clock, session: session.signal, ...limits },
       async (signal) => await make(port, this.#contextOf(prepared, signal, limits.deadlineMs)),
     );
+    return withoutSecrets(end, prepared.secrets);
   }
 
   #contextOf({ secrets, undone }: PreparedCall, signal: AbortSignal, deadlineMs: number): CallContext {
@@ -92,5 +94,17 @@ export class StepCaller {
       },
       log,
     };
+  }
+}
+
+/** Whatever a controller threw, nobody gets to see the call's secrets in it: neither the store nor the log. */
+function withoutSecrets<T>(end: CallEnd<T>, secrets: ReadonlySet<string>): CallEnd<T> {
+  switch (end.kind) {
+    case 'unsent':
+      return { ...end, message: redactText(end.message, secrets) };
+    case 'broken':
+      return { ...end, broken: { ...end.broken, message: redactText(end.broken.message, secrets) } };
+    default:
+      return end;
   }
 }

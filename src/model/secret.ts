@@ -112,13 +112,20 @@ const censor = '[redacted]';
 /** Shorter ones would tear holes into ordinary words. */
 const redactedLengthMin = 4;
 
-/** The text with every occurrence of the secrets taken out. */
+/** The text with every occurrence of the secrets taken out, as they are and as JSON and URLs spell them. */
 export function redactText(text: string, secrets: Iterable<string>): string {
   let redacted = text;
   for (const secret of secrets) {
-    if (secret.length >= redactedLengthMin) redacted = redacted.replaceAll(secret, censor);
+    if (secret.length < redactedLengthMin) continue;
+    for (const spelling of spellingsOf(secret)) redacted = redacted.replaceAll(spelling, censor);
   }
   return redacted;
+}
+
+function spellingsOf(secret: string): Set<string> {
+  // Half of a surrogate pair has no spelling in a URL.
+  const inUrl = encodeURIComponent(Buffer.from(secret).toString());
+  return new Set([secret, JSON.stringify(secret).slice(1, -1), inUrl]);
 }
 
 /** The JSON with every occurrence of the secrets taken out of its strings and keys. */
