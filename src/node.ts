@@ -1,5 +1,5 @@
 /** A whole node: store, runtime, API, put together from its settings and taken apart in the right order. */
-import { chmod, readFile, writeFile, mkdir } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AbortScope } from './base/abort.js';
 import { systemClock } from './base/clock.js';
@@ -17,10 +17,10 @@ import type { SecretSource } from './remote/resolve-secrets.js';
 import type { Api } from './rpc/context.js';
 import { createApiServer } from './rpc/server.js';
 import { Housekeeper } from './runtime/housekeeper.js';
-import { NodeRuntime } from './runtime/node-runtime.js';
+import { NodeRuntime, type NodeRuntimeOptions } from './runtime/node-runtime.js';
 import { createSecretVault } from './runtime/secret-vault.js';
 import { SpaceKeeper } from './runtime/space-keeper.js';
-import { createEmbeddedStore, openEmbeddedStore } from './store/embedded/index.js';
+import { createEmbeddedStore, dataDirError, makeDataDir, openEmbeddedStore } from './store/embedded/index.js';
 import { createEtcdStore } from './store/etcd/index.js';
 import type { Store } from './store/store.js';
 import { version } from './version.js';
@@ -66,10 +66,9 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
     log,
     nodeId: settings.nodeId as NodeId,
     address: () => server.address,
-    neighborhood: settings.neighborhood,
     version,
+    ...membershipOf(settings),
     ttlMs: settings.leaseTtlMs,
-    capacity: settings.capacity,
     shards: settings.shards,
     resyncMs: settings.resyncMs,
     controllers: { find: (name) => controllers.find(name) },
@@ -108,6 +107,8 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const close = async (): Promise<void> => {
     log.info({ node: settings.nodeId }, 'node is shutting down');
     unfollow();
+    // Who asks for health is to send his calls elsewhere from now on.
+    server.setServing(false);
     await runtime.drain(settings.drainTimeoutMs);
     await server.close(Math.min(settings.drainTimeoutMs, closeGraceMs));
     await runtime.close();
@@ -120,6 +121,16 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
     await runtime.joined();
   };
   return { address: server.address, api, joined, close };
+}
+
+/** What of the settings other nodes are to know. */
+function membershipOf({
+  neighborhood,
+  labels,
+  capacity,
+  capacityOf,
+}: NodeSettings): Pick<NodeRuntimeOptions, 'neighborhood' | 'labels' | 'capacity' | 'capacityOf'> {
+  return { neighborhood, labels, capacity, capacityOf: new Map(Object.entries(capacityOf)) };
 }
 
 function secretSource(settings: NodeSettings, { env }: NodeExtras): SecretSource {
@@ -172,7 +183,15 @@ async function openSealer(settings: NodeSettings): Promise<Sealer | undefined> {
 }
 
 async function ownKey(dataDir: string): Promise<Uint8Array> {
-  await mkdir(dataDir, { recursive: true });
+  makeDataDir(dataDir);
+  try {
+    return await readOrMakeKey(dataDir);
+  } catch (error) {
+    throw dataDirError(dataDir, error);
+  }
+}
+
+async function readOrMakeKey(dataDir: string): Promise<Uint8Array> {
   const file = join(dataDir, 'secret.key');
   try {
     await writeFile(file, `${systemRandom.hex(32)}\n`, { flag: 'wx', mode: 0o600 });

@@ -132,23 +132,8 @@ export async function withVolume<T>(
         signal.throwIfAborted();
       };
       const trace = { effect: effectSoFar(context) };
-      return await work({
-        ...{
-          context,
-          system,
-          volume,
-          paths,
-          clock,
-          run,
-          signal,
-          lock,
-          ledger,
-          key: keys[0],
-          keys,
-          trace,
-          reach,
-        },
-      });
+      const held = { lock, ledger, trace, reach };
+      return await work({ ...held, context, system, volume, paths, clock, run, signal, key: keys[0], keys });
     });
   } finally {
     cancelDeadline();

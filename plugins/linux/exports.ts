@@ -41,8 +41,8 @@ export async function withTgtd<T>(access: TgtdAccess, work: (now: TgtdNow) => Pr
   return await withLock(tgtdLockPath(system), { signal, run }, async () => {
     const instance = await tgtd.instance();
     const result = await work({ system, tgtd, instance, view: await tgtd.show() });
-    if ((await tgtd.instance()) !== instance)
-      throw new Error('tgtd was restarted while it was told of a target');
+    const isSame = (await tgtd.instance()) === instance;
+    if (!isSame) throw new Error('tgtd was restarted while it was told of a target');
     return result;
   });
 }

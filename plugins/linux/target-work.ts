@@ -79,7 +79,9 @@ export async function withdraw(work: TargetWork, target: Target, plan: Withdrawa
     await tgtd.request({ mode: 'target', operation: 'unbind', tid, parameters }, ['no acl', 'no target']);
   }
   await reach('unexport-volume:unbound');
-  await endSessions(work, ({ initiator }) => isClosed || plan.initiators.includes(initiator));
+  const isMeant = ({ initiator }: Session): boolean => isClosed || plan.initiators.includes(initiator);
+  if (isClosed && !plan.removesTarget) await orOpenAgain(work, () => endSessions(work, isMeant));
+  else await endSessions(work, isMeant);
   await reach('unexport-volume:sessions-closed');
   if (plan.removesTarget) await removeTarget(work);
   for (const username of plan.unbind) {
@@ -112,20 +114,28 @@ export async function reopenTarget(
   whileClosed: () => Promise<void>,
 ): Promise<void> {
   await setState(work, 'offline');
-  await endSessions(work, () => true);
-  try {
+  await orOpenAgain(work, async () => {
+    await endSessions(work, () => true);
     await whileClosed();
-  } catch (error) {
-    // A refusal changed nothing, so the initiators may come back. What is not known keeps them out until
-    // the next attempt: it may have left the file half changed.
-    if (error instanceof Refusal) await setState(work, 'ready');
-    throw error;
-  }
+  });
   const target = await show(work);
   if (target?.units.some(({ lun }) => lun === volumeLun) === true) {
     await updateUnit(work, ['online=0', `path=${path}`, 'online=1']);
   }
   await setState(work, 'ready');
+}
+
+/**
+ * Runs what wants the target offline. A refusal changed nothing, so the initiators may come back. What is not
+ * known keeps them out until the next attempt: it may have left the file half changed.
+ */
+async function orOpenAgain(work: TargetWork, change: () => Promise<void>): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    if (error instanceof Refusal) await setState(work, 'ready');
+    throw error;
+  }
 }
 
 /** Ends these sessions, and waits until all that they had in hand has ended. */

@@ -47,6 +47,8 @@ export async function writeRecord(paths: VolumePaths, record: VolumeRecord): Pro
 export async function requireVolume(call: Call): Promise<{ record: VolumeRecord; sizeBytes: number }> {
   const record = await readRecord(call.paths);
   if (record === undefined) {
+    // Whatever an earlier attempt did to it went with it.
+    call.trace.effect = 'none';
     throw new Refusal(
       'VolumeNotFound',
       `Storage system ${call.system.id} has no volume ${call.volume}: create it first`,

@@ -13,6 +13,13 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether something in the value lies deeper than so many levels; goes no deeper itself, however deep the value is. */
+export function isDeeperThan(value: JsonValue, levels: number): boolean {
+  if (levels < 0) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some((item) => isDeeperThan(item, levels - 1));
+}
+
 /** The value with the keys of every object in order: equal values give equal text. */
 export function canonicalJson(value: JsonValue): string {
   return JSON.stringify(sortKeys(value));

@@ -5,7 +5,6 @@ import {
   GetControllerResponse,
   ListClaimsResponse,
   ListControllersResponse,
-  ListNodesResponse,
   ListQueueResponse,
   RegisterControllerResponse,
 } from '../gen/wire/steplock/v1/dispatcher_service.js';
@@ -26,14 +25,13 @@ import {
   workflowNameOf,
   type ClientOptions,
   type CliContext,
+  type ReasonOptions,
 } from './context.js';
 import { formatSpan, printResult } from './output.js';
 import { stateNameOf, stepStateNameOf } from './tree.js';
 import { allSteps } from './workflow-commands.js';
 
-interface ReasonOptions extends ClientOptions {
-  readonly actor: string;
-  readonly reason: string;
+interface SkipOptions extends ReasonOptions {
   readonly withOutput?: string;
 }
 
@@ -90,7 +88,7 @@ function addStepCommands(step: Command, context: CliContext): void {
   withReason(withClientOptions(step.command('skip <workflow/step>')), true)
     .description('leave a step, or an undo, out')
     .option('--with-output <json>', 'what the step is taken to have returned')
-    .action(async (name: string, options: ReasonOptions) => {
+    .action(async (name: string, options: SkipOptions) => {
       const output = options.withOutput === undefined ? undefined : parseOutput(options.withOutput);
       await withClient(options, async (client) => {
         const { actor, reason } = options;
@@ -166,24 +164,6 @@ function addQueueCommands(program: Command, context: CliContext): void {
         ]);
         printResult(context.terminal, options.output, ListClaimsResponse.toJSON(response), {
           head: ['STEP', 'NODE', 'ATTEMPT', 'CLAIM', 'SINCE'],
-          body,
-        });
-      });
-    });
-  withClientOptions(program.command('node').description('see the nodes').command('list'))
-    .description('list the nodes that are alive')
-    .action(async (options: ClientOptions) => {
-      await withClient(options, async (client) => {
-        const response = await client.dispatcher.listNodes({});
-        const body = response.nodes.map((node) => [
-          node.name.slice('nodes/'.length),
-          node.address,
-          `${node.running}/${node.capacity}`,
-          String(node.shards),
-          formatSpan(node.joinTime, undefined, context.nowMs()),
-        ]);
-        printResult(context.terminal, options.output, ListNodesResponse.toJSON(response), {
-          head: ['NODE', 'ADDRESS', 'RUNNING', 'SHARDS', 'UP'],
           body,
         });
       });
@@ -271,6 +251,17 @@ function addIncidentCommands(incident: Command, context: CliContext): void {
           head: ['INCIDENT', 'STATE', 'REASON', 'MESSAGE'],
           body,
         });
+      });
+    });
+  withReason(withClientOptions(incident.command('resolve <incident>')), true)
+    .description('say that a person has dealt with an incident of a workflow that has ended')
+    .action(async (id: string, options: ReasonOptions) => {
+      await withClient(options, async (client) => {
+        const { actor, reason } = options;
+        const request = { name: `incidents/${id}`, requestId: newRequestId(), actor, reason };
+        const { incident: resolved } = await client.incidents.resolveIncident(request);
+        const format = options.output === 'table' ? 'yaml' : options.output;
+        printResult(context.terminal, format, resolved, { head: [], body: [] });
       });
     });
   withClientOptions(incident.command('get <incident>'))

@@ -44,9 +44,15 @@ export function withClientOptions(command: Command): Command {
     )
     .addOption(
       new Option('--timeout <duration>', 'how long a call may take')
-        .argParser(durationOption('--timeout'))
+        .argParser(timeoutOption)
         .default(10_000, '10s'),
     );
+}
+
+/** Options of commands that change something. */
+export interface ReasonOptions extends ClientOptions {
+  readonly actor: string;
+  readonly reason: string;
 }
 
 /** Adds who acts and why. */
@@ -71,6 +77,13 @@ export function durationOption(name: string): (text: string) => number {
       throw error;
     }
   };
+}
+
+/** Parses `--timeout`: without any time nothing can be answered. */
+function timeoutOption(text: string): number {
+  const ms = durationOption('--timeout')(text);
+  if (ms === 0) throw new UsageError('--timeout must be more than 0');
+  return ms;
 }
 
 /** Runs something with a connection, and lets go of it. */

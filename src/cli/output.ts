@@ -45,6 +45,13 @@ export function printResult(
   else terminal.out(renderTable(rows.head, rows.body));
 }
 
+const controls = /[\p{Cc}\u2028\u2029]/gu;
+
+/** The text in one line and without what a terminal would obey: controllers write what they like. */
+export function printable(text: string): string {
+  return text.replace(controls, (control) => (/\s/.test(control) ? ' ' : '\uFFFD'));
+}
+
 /** A table without lines, columns two apart. */
 export function renderTable(head: readonly string[], body: readonly (readonly string[])[]): string {
   const table = new Table({
@@ -68,15 +75,15 @@ export function renderTable(head: readonly string[], body: readonly (readonly st
       middle: '',
     },
   });
-  table.push(...body.map((row) => [...row]));
+  table.push(...body.map((row) => row.map(printable)));
   const lines = table.toString().split('\n');
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-/** A duration in words of two units at most. */
+/** A duration in words of two units at most, rounded down: what is shown has passed. */
 export function formatMs(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
-  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)}s`;
+  if (ms < 1_000) return `${Math.max(0, Math.floor(ms))}ms`;
+  if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 60) return `${minutes}m${Math.floor((ms % 60_000) / 1_000)}s`;
   return `${Math.floor(minutes / 60)}h${minutes % 60}m`;

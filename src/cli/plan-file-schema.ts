@@ -4,6 +4,11 @@ import type { JsonObject } from '../base/json.js';
 const duration: JsonObject = { type: 'string', pattern: '^[0-9]+(ms|s|m|h)$' };
 const ids: JsonObject = { type: 'array', items: { type: 'string' } };
 
+const locks: JsonObject = {
+  type: 'object',
+  additionalProperties: { enum: ['exclusive', 'shared'] },
+};
+
 /** See above. */
 export const planFileSchema: JsonObject = {
   type: 'object',
@@ -24,6 +29,7 @@ export const planFileSchema: JsonObject = {
         deadline_action: { enum: ['rollback', 'keep'] },
         on_failure: { enum: ['rollback', 'suspend', 'keep'] },
         running_steps: { enum: ['let-end', 'cancel'] },
+        locks,
       },
     },
     groups: {
@@ -49,6 +55,15 @@ export const planFileSchema: JsonObject = {
           needs: ids,
           group: { type: 'string' },
           timeout: duration,
+          locks,
+          nodes: {
+            type: 'object',
+            additionalProperties: false,
+            properties: {
+              neighborhood: { type: 'string' },
+              labels: { type: 'object', additionalProperties: { type: 'string' } },
+            },
+          },
           retry: {
             type: 'object',
             additionalProperties: false,

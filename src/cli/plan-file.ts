@@ -1,11 +1,20 @@
 /**
  * Plans as people write them, in YAML or JSON, and the places of a refusal as lines and columns of that file.
  */
-import { LineCounter, parseDocument, isMap, isNode, isPair, type Document, type Node } from 'yaml';
+import { LineCounter, parseDocument, isMap, isNode, isPair, visit, type Document, type Node } from 'yaml';
 import { msToDuration } from '../base/duration.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.js';
 import { parseDurationMs } from '../config/settings.js';
-import type { GroupSpec, Plan, RetryPolicy, StepSpec, Undo } from '../gen/wire/steplock/v1/plan.js';
+import {
+  LockMode,
+  type GroupSpec,
+  type LockSpec,
+  type NodeSelector,
+  type Plan,
+  type RetryPolicy,
+  type StepSpec,
+  type Undo,
+} from '../gen/wire/steplock/v1/plan.js';
 import { OnFailure, RunningSteps, type WorkflowSettings } from '../gen/wire/steplock/v1/workflow.js';
 import { createSchemaChecker } from '../model/schema.js';
 import { planFileSchema } from './plan-file-schema.js';
@@ -37,7 +46,7 @@ export function parsePlanFile(text: string, file: string): PlanFile {
     const { line, col } = lines.linePos(problem.pos[0]);
     throw new PlanFileError(`${file}:${line}:${col}: ${problem.message.split('\n')[0] ?? ''}`);
   }
-  const content = document.toJS() as JsonValue;
+  const content = toContent(document, lines, file);
   const place = (path: readonly (string | number)[]): string => placeIn(document, lines, path);
   const violations = createSchemaChecker().check(JSON.stringify(planFileSchema), content);
   if (violations.length > 0 || !isJsonObject(content)) {
@@ -48,6 +57,32 @@ export function parsePlanFile(text: string, file: string): PlanFile {
     throw new PlanFileError(messages.join('\n'));
   }
   return toPlanFile(content, place);
+}
+
+/** The file's content with its aliases in place. */
+function toContent(document: Document, lines: LineCounter, file: string): JsonValue {
+  try {
+    const content: unknown = document.toJS();
+    // An alias within what it stands for makes a circle, of which there is no JSON.
+    JSON.stringify(content);
+    return content as JsonValue;
+  } catch (error) {
+    let place = '1:1';
+    visit(document, {
+      Alias: (_, alias) => {
+        const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+        place = `${line}:${col}`;
+        return visit.BREAK;
+      },
+    });
+    throw new PlanFileError(`${file}:${place}: ${aliasProblem(error)}`, { cause: error });
+  }
+}
+
+function aliasProblem(error: unknown): string {
+  return error instanceof ReferenceError
+    ? `aliases cannot be resolved: ${error.message}`
+    : 'an alias stands within what it stands for';
 }
 
 function toPlanFile(content: JsonObject, place: (path: readonly string[]) => string): PlanFile {
@@ -85,8 +120,25 @@ function toStep(id: string, step: JsonObject): StepSpec {
       value: { controller, method, system: textOf(step['system']), arguments: objectOf(step['with']) },
     },
     undo: toUndo(step['undo']),
+    nodes: toNodes(step['nodes']),
+    locks: toLocks(step['locks']),
     retry: toRetry(step['retry']),
     timeout: timeout === '' ? undefined : msToDuration(parseDurationMs(timeout, `steps.${id}.timeout`)),
+  };
+}
+
+function toLocks(locks: JsonValue | undefined): LockSpec[] {
+  return Object.entries(objectOf(locks)).map(([resource, mode]) => ({
+    resource,
+    mode: mode === 'shared' ? LockMode.SHARED : LockMode.EXCLUSIVE,
+  }));
+}
+
+function toNodes(nodes: JsonValue | undefined): NodeSelector | undefined {
+  if (!isJsonObject(nodes)) return undefined;
+  return {
+    neighborhood: textOf(nodes['neighborhood']),
+    labels: objectOf(nodes['labels']) as Record<string, string>,
   };
 }
 
@@ -134,6 +186,7 @@ function toSettings(workflow: JsonObject): WorkflowSettings {
     onFailure: onFailures[textOf(workflow['on_failure'])] ?? OnFailure.UNSPECIFIED,
     runningSteps: workflow['running_steps'] === 'cancel' ? RunningSteps.CANCEL : RunningSteps.UNSPECIFIED,
     description: textOf(workflow['description']),
+    locks: toLocks(workflow['locks']),
   };
 }
 

@@ -6,6 +6,9 @@ import { ControllersFileError } from '../controllers/load-controllers.js';
 import { errorText, SteplockError } from '../errors/index.js';
 import { version } from '../version.js';
 import { addClusterCommands } from './cluster-commands.js';
+import { addAdmissionCommands } from './admission-commands.js';
+import { addLockCommands } from './lock-commands.js';
+import { addNodeCommands } from './node-commands.js';
 import { UsageError, type CliContext } from './context.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { PlanFileError } from './plan-file.js';
@@ -42,6 +45,9 @@ function createProgram(context: CliContext): Command {
   addServerCommands(program, context);
   addWorkflowCommands(program, context);
   addClusterCommands(program, context);
+  addNodeCommands(program, context);
+  addLockCommands(program, context);
+  addAdmissionCommands(program, context);
   inheritSettings(program);
   return program;
 }

@@ -1,16 +1,20 @@
 /** `steplock server` and `steplock dev`: runs a node until it is told to stop. */
 import { hostname } from 'node:os';
 import { Option, type Command } from 'commander';
-import { createLogger } from '../log/log.js';
+import { createLogger, logDestination } from '../log/log.js';
 import { systemRandom } from '../base/random.js';
 import { checkSettings, defaultSettings, type NodeSettings, type StoreSettings } from '../config/settings.js';
-import { startNode } from '../node.js';
+import { startNode, type SteplockNode } from '../node.js';
 import { durationOption, UsageError, type CliContext } from './context.js';
+import { exitCodes } from './exit-codes.js';
+import { guardProcess } from './process-guard.js';
 
 interface NodeOptions {
   readonly nodeId?: string;
   readonly listen: string;
   readonly capacity: number;
+  readonly capacityOf: Readonly<Record<string, string>>;
+  readonly label: Readonly<Record<string, string>>;
   readonly leaseTtl: number;
   readonly drainTimeout: number;
   readonly controllers?: string;
@@ -74,6 +78,16 @@ function withNodeOptions(command: Command): Command {
         .default(capacity),
     )
     .addOption(
+      new Option('--capacity-of <controller=steps>', 'at most so many steps of a controller; may be repeated')
+        .argParser(pair('--capacity-of'))
+        .default({}, 'none'),
+    )
+    .addOption(
+      new Option('--label <key=value>', 'what steps can ask for in a node; may be repeated')
+        .argParser(pair('--label'))
+        .default({}, 'none'),
+    )
+    .addOption(
       new Option('--lease-ttl <duration>', 'how long its claims outlive it')
         .argParser(durationOption('--lease-ttl'))
         .default(defaultSettings.leaseTtlMs, '5s'),
@@ -105,10 +119,26 @@ function wholeNumber(name: string): (text: string) => number {
   };
 }
 
+function pair(name: string): (text: string, former: Record<string, string>) => Record<string, string> {
+  return (text, former) => {
+    const at = text.indexOf('=');
+    if (at <= 0) throw new UsageError(`${name} must be key=value`);
+    return { ...former, [text.slice(0, at)]: text.slice(at + 1) };
+  };
+}
+
 async function runNode(context: CliContext, options: NodeOptions, store: StoreSettings): Promise<void> {
-  const log = createLogger(options.logLevel as 'info');
+  const log = createLogger(options.logLevel as 'info', logDestination(context.terminal.isTty));
   const settings = checkSettings(toSettings(options, store));
-  const node = await startNode(settings, { log, env: context.env });
+  const unguard = guardProcess(log, () => process.exit(exitCodes.defect));
+  try {
+    await runUntilAborted(context, await startNode(settings, { log, env: context.env }));
+  } finally {
+    unguard();
+  }
+}
+
+async function runUntilAborted(context: CliContext, node: SteplockNode): Promise<void> {
   context.terminal.err(`steplock listens at ${node.address}\n`);
   if (!context.signal.aborted) {
     await new Promise<void>((resolve) => {
@@ -131,7 +161,11 @@ function toSettings(options: NodeOptions, store: StoreSettings): NodeSettings {
     listen: options.listen,
     store,
     neighborhood: options.neighborhood,
+    labels: options.label,
     capacity: options.capacity,
+    capacityOf: Object.fromEntries(
+      Object.entries(options.capacityOf).map(([controller, steps]) => [controller, Number(steps)]),
+    ),
     leaseTtlMs: options.leaseTtl,
     shards,
     resyncMs,

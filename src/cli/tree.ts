@@ -6,7 +6,7 @@ import {
   type Step,
   type Workflow,
 } from '../gen/wire/steplock/v1/workflow.js';
-import { formatSpan } from './output.js';
+import { formatSpan, printable } from './output.js';
 
 /** How to draw. */
 export interface TreeStyle {
@@ -64,7 +64,7 @@ export function renderTree(workflow: Workflow, steps: readonly Step[], style: Tr
 export function renderPlainStep(step: Step): string {
   const name = step.direction === Direction.UNDO ? `undo.${step.id}` : step.id;
   const [, state] = looks.get(step.state) ?? ['', 'unspecified'];
-  const error = step.error === undefined ? '' : `  ${step.error.message}`;
+  const error = step.error === undefined ? '' : `  ${printable(step.error.message)}`;
   return `${name}: ${state}${step.attempts > 1 ? ` (attempt ${step.attempts})` : ''}${error}`;
 }
 
@@ -85,9 +85,11 @@ function detailOf(step: Step, style: TreeStyle): string {
   const span = formatSpan(step.startTime, step.endTime, style.nowMs);
   if (span !== '') parts.push(span);
   if (step.state === StepState.RUNNING && step.progressPercent > 0) parts.push(`${step.progressPercent}%`);
-  if (step.state === StepState.RUNNING && step.progressMessage !== '') parts.push(step.progressMessage);
+  if (step.state === StepState.RUNNING && step.progressMessage !== '')
+    parts.push(printable(step.progressMessage));
   if (step.attempts > 1) parts.push(`attempt ${step.attempts}`);
-  if (step.error !== undefined && step.state !== StepState.SUCCEEDED) parts.push(step.error.message);
+  if (step.error !== undefined && step.state !== StepState.SUCCEEDED)
+    parts.push(printable(step.error.message));
   return parts.join(' ');
 }
 

@@ -1,9 +1,11 @@
-/** A connection to a Steplock cluster: its three services, typed. */
+/** A connection to a Steplock cluster: its services, typed. */
 import { Client } from '@grpc/grpc-js';
 import { systemClock, type Clock } from '../base/clock.js';
 import { SteplockError } from '../errors/index.js';
 import { DispatcherServiceService } from '../gen/wire/steplock/v1/dispatcher_service.js';
 import { IncidentServiceService } from '../gen/wire/steplock/v1/incident_service.js';
+import { LockServiceService } from '../gen/wire/steplock/v1/lock_service.js';
+import { AdmissionServiceService } from '../gen/wire/steplock/v1/admission_service.js';
 import { WorkflowServiceService } from '../gen/wire/steplock/v1/workflow_service.js';
 import { clientOptions, insecure, isReady } from '../grpc/channel.js';
 import { callsOf, type Calls } from './calls.js';
@@ -15,6 +17,8 @@ export interface SteplockClient {
   readonly workflows: Calls<typeof WorkflowServiceService>;
   readonly dispatcher: Calls<typeof DispatcherServiceService>;
   readonly incidents: Calls<typeof IncidentServiceService>;
+  readonly locks: Calls<typeof LockServiceService>;
+  readonly admission: Calls<typeof AdmissionServiceService>;
   /** Lets go of the connection. */
   close(): void;
 }
@@ -47,6 +51,8 @@ export async function connect(endpoint: string, options: ConnectOptions = {}): P
     workflows: callsOf(WorkflowServiceService, client, clock),
     dispatcher: callsOf(DispatcherServiceService, client, clock),
     incidents: callsOf(IncidentServiceService, client, clock),
+    locks: callsOf(LockServiceService, client, clock),
+    admission: callsOf(AdmissionServiceService, client, clock),
     close: () => {
       client.close();
     },

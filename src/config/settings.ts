@@ -3,6 +3,8 @@
  * command line's business.
  */
 import { idPattern, idRule } from '../base/ids.js';
+import { problemOfLabels } from '../model/labels.js';
+import { limits } from '../model/limits.js';
 
 /** Which store. */
 export type StoreSettings =
@@ -25,8 +27,12 @@ export interface NodeSettings {
   readonly listen: string;
   readonly store: StoreSettings;
   readonly neighborhood: string;
+  /** What steps can ask for, as labels. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Steps that it runs at once. */
   readonly capacity: number;
+  /** Of these controllers, at most so many steps at once. */
+  readonly capacityOf: Readonly<Record<string, number>>;
   /** How long its claims outlive it. */
   readonly leaseTtlMs: number;
   /** How many shards a new cluster gets; an existing one keeps what it has. */
@@ -80,6 +86,15 @@ export function checkSettings(settings: NodeSettings): NodeSettings {
   if (!idPattern.test(settings.nodeId)) refuse('--node-id', idRule);
   if (!/^.+:[0-9]{1,5}$/.test(settings.listen)) refuse('--listen', 'must be host:port');
   checkWhole(settings.capacity, 1, 100_000, '--capacity');
+  for (const [controller, capacity] of Object.entries(settings.capacityOf)) {
+    if (!idPattern.test(controller))
+      refuse('--capacity-of', `names no controller: "${controller}" ${idRule}`);
+    checkWhole(capacity, 1, 100_000, `--capacity-of ${controller}`);
+  }
+  const problem = problemOfLabels(settings.labels, limits.labelsMax);
+  if (problem !== undefined) refuse(`--label${problem.at}`, problem.rule);
+  if (settings.neighborhood !== '' && !idPattern.test(settings.neighborhood))
+    refuse('--neighborhood', idRule);
   checkWhole(settings.leaseTtlMs, 1_000, 600_000, '--lease-ttl (in ms)');
   checkWhole(settings.shards, 1, 999, '--shards');
   checkWhole(settings.resyncMs, 1_000, 30_000, '--resync (in ms)');
@@ -89,8 +104,8 @@ export function checkSettings(settings: NodeSettings): NodeSettings {
   const { store } = settings;
   if (store.kind === 'etcd' && store.endpoints.length === 0)
     refuse('--etcd', 'must name at least one endpoint');
-  if (store.kind === 'etcd' && !/^\/.*\/$/.test(store.prefix))
-    refuse('--etcd-prefix', 'must begin and end with "/"');
+  if (store.kind === 'etcd' && !prefixPattern.test(store.prefix))
+    refuse('--etcd-prefix', 'must be like /name/ or /a/b/, of letters, digits, ".", "_" and "-"');
   return Object.freeze({ ...settings, store: Object.freeze({ ...store }) });
 }
 
@@ -100,6 +115,7 @@ function checkWhole(value: number, least: number, most: number, setting: string)
   }
 }
 
+const prefixPattern = /^\/([A-Za-z0-9._-]+\/)+$/;
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /**

@@ -1,6 +1,6 @@
 /** The `basic` controller, in every node: steps that touch no system. For waiting, for trying things out, for tests. */
 import { sleep, type Clock } from '../base/clock.js';
-import { defineController, done, failed, type ControllerPort } from '../contract/index.js';
+import { defineController, done, failed, notDone, type ControllerPort } from '../contract/index.js';
 
 const waitMsMax = 3_600_000;
 
@@ -33,6 +33,8 @@ export function createBasicController(version: string, clock: Clock): Controller
           await sleep(clock, Number(args['ms']), context.signal);
           return done();
         },
+        // One that was cut off has left nothing: whoever cancels it need not have it waited for once more.
+        probe: async () => await Promise.resolve(notDone('none')),
       },
       fail: {
         description: 'Fails for good',

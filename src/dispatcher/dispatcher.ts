@@ -5,29 +5,34 @@
  */
 import type { StepId, WorkflowId } from '../base/ids.js';
 import { errorText, isReason } from '../errors/index.js';
-import { beginAttempt } from '../engine/release.js';
+import type { Reservation } from '../engine/release.js';
 import type { LocalDispatch } from '../engine/workflow-actor.js';
 import { QueueItem, type ClaimRecord } from '../gen/store/steplock/store/v1/step.js';
-import { withAttempt } from './outcome.js';
 import { QueueView, type LiveWorkflow, type QueuedStep } from '../queue/queue-view.js';
+import { claimDelayMs, eligibleNodes } from '../queue/eligible.js';
+import type { Member, Members } from '../cluster/members.js';
 import type { StoreCache } from '../store/cache.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord } from '../store/records.js';
 import { isUnchanged, type Compare } from '../store/store.js';
 import type { NodeId } from '../base/ids.js';
+import { claimedItem, takenPermits } from './claimed-item.js';
+import { Slots, type SlotLimits } from './slots.js';
 import { Execution, type ExecutionOptions } from './execution.js';
 
 /** What a dispatcher needs. */
-export interface DispatcherOptions extends Omit<ExecutionOptions, 'live'> {
+export interface DispatcherOptions extends Omit<ExecutionOptions, 'live'>, SlotLimits {
   readonly cache: StoreCache;
-  /** Steps that it runs at once. */
-  readonly capacity: number;
+  readonly members: Members;
 }
 
 /** How often it looks for claims of its own that it does not know. */
 const ownClaimsMs = 10_000;
 /** How long an item is left alone after a claim of it was refused. */
 const refusedMs = 200;
+/** How long steps that limits or holds keep back are left alone. */
+const lookAgainMs = 200;
+const nothingTaken = { permits: [], guards: [] } as const;
 /** No revision of any key: a guard with it fails. */
 const nowhere = -1;
 
@@ -35,20 +40,25 @@ const nowhere = -1;
 export class Dispatcher implements LocalDispatch {
   readonly #options: DispatcherOptions;
   readonly #view: QueueView;
-  /** Items that this node runs, is about to claim, or has reserved a slot for; undefined while it does not run yet. */
-  readonly #mine = new Map<string, Execution | undefined>();
+  readonly #slots: Slots<Execution>;
+  /** What steps that are about to be claimed start under. */
+  readonly #admitted = new Map<string, Pick<Reservation, 'permits' | 'guards'>>();
   #isScheduled = false;
   #isDraining = false;
   #cancelOwnClaims: (() => void) | undefined;
+  #cancelLook: (() => void) | undefined;
+  readonly #unsubscribe: () => void;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#slots = new Slots(options);
     this.#view = new QueueView({
       cache: options.cache,
       clock: options.clock,
       log: options.log,
-      isMine: (key) => this.#mine.has(key),
+      isMine: (key) => this.#slots.has(key),
       ownSession: options.session.revision,
+      delayMs: (key, item) => this.#delayMs(key, item),
       onReady: () => {
         this.#schedule();
       },
@@ -62,6 +72,9 @@ export class Dispatcher implements LocalDispatch {
     options.session.signal.addEventListener('abort', () => {
       this.#close();
     });
+    this.#unsubscribe = options.admission.onChange(() => {
+      this.#schedule();
+    });
     this.#lookForOwnClaims();
   }
 
@@ -72,20 +85,26 @@ export class Dispatcher implements LocalDispatch {
 
   /** How many steps it runs or is about to run. */
   get busyCount(): number {
-    return this.#mine.size;
+    return this.#slots.size;
   }
 
-  /** Takes no more steps. */
+  /** Takes no more steps, and gives away those that wait for an external task. */
   drain(): void {
+    if (this.#isDraining) return;
     this.#isDraining = true;
+    for (const [, execution] of this.#slots.running()) execution.handOver();
   }
 
-  reserve(item: QueueItem): ClaimRecord | undefined {
+  reserve(item: QueueItem): Reservation | undefined {
     // What waits already comes first, or a busy owner would serve only itself.
-    if (!this.#hasFreeSlot() || this.#view.readyCount > 0) return undefined;
+    if (!this.#hasSlotFor(item) || this.#view.readyCount > 0) return undefined;
+    if (!this.#isEligible(item)) return undefined;
     const workflow = { shard: item.shard, id: item.workflowId as WorkflowId };
-    this.#mine.set(keys.queue(workflow, item.stepId as StepId), undefined);
-    return this.#claim();
+    const key = keys.queue(workflow, item.stepId as StepId);
+    if (!this.#admits(key, item)) return undefined;
+    this.#slots.take(key, item.controller);
+    const { permits, guards } = this.#admitted.get(key) ?? nothingTaken;
+    return { claim: this.#claim(), permits, guards };
   }
 
   start(workflow: WorkflowKey, item: QueueItem, revision: number): void {
@@ -96,8 +115,30 @@ export class Dispatcher implements LocalDispatch {
     this.#letGo(keys.queue(workflow, step));
   }
 
+  /** Whether this node may run the item at all. */
+  #isEligible(item: QueueItem): boolean {
+    const { nodeId } = this.#options.session;
+    return this.#eligible(item).some((member) => member.nodeId === nodeId);
+  }
+
+  #eligible(item: QueueItem): readonly Member[] {
+    const { members, cache } = this.#options;
+    const isRemote = (controller: string): boolean => cache.get(keys.controller(controller)) !== undefined;
+    return eligibleNodes(item, members.taking, isRemote);
+  }
+
+  #delayMs(key: string, item: QueueItem): number | undefined {
+    // Nobody else may have it: a claim of ours that we lost sight of.
+    if (item.claim?.session === this.#options.session.revision) return 0;
+    return claimDelayMs(key, this.#options.session.nodeId, this.#eligible(item));
+  }
+
+  #hasSlotFor({ controller }: QueueItem): boolean {
+    return this.#hasFreeSlot() && this.#slots.hasRoomFor(controller);
+  }
+
   #hasFreeSlot(): boolean {
-    return !this.#isDraining && this.#mine.size < this.#options.capacity && this.#options.session.isAlive();
+    return !this.#isDraining && this.#slots.hasRoom && this.#options.session.isAlive();
   }
 
   #claim(): ClaimRecord {
@@ -116,22 +157,27 @@ export class Dispatcher implements LocalDispatch {
 
   #claimReady(): void {
     while (this.#hasFreeSlot()) {
-      const step = this.#view.take(() => true);
+      const step = this.#view.take(({ key, item }) => this.#hasSlotFor(item) && this.#admits(key, item));
       if (step === undefined) return;
-      this.#mine.set(step.key, undefined);
+      this.#slots.take(step.key, step.item.controller);
       void this.#claimStep(step);
     }
   }
 
   async #claimStep(step: QueuedStep): Promise<void> {
     const { batcher, random, log } = this.#options;
-    const { item, revision } = claimedItem(step, this.#claim(), random.hex(8), this.#options.clock.nowMs());
+    const admitted = this.#admitted.get(step.key) ?? nothingTaken;
+    const reservation = { claim: this.#claim(), permits: admitted.permits };
+    const { item, revision } = claimedItem(step, reservation, random.hex(8), this.#options.clock.nowMs());
     const hasBegun = !step.item.inDoubt;
     try {
       const result = await batcher.commit({
         id: item.unitId,
-        compares: [isUnchanged(step.key, revision), ...this.#claimGuards(step, hasBegun)],
-        ops: [{ type: 'put', key: step.key, value: encodeRecord(QueueItem, item) }],
+        compares: [isUnchanged(step.key, revision), ...this.#claimGuards(step, hasBegun), ...admitted.guards],
+        ops: [
+          { type: 'put', key: step.key, value: encodeRecord(QueueItem, item) },
+          ...takenPermits(step, item),
+        ],
         witness: step.key,
       });
       if (result.applied) {
@@ -159,11 +205,34 @@ export class Dispatcher implements LocalDispatch {
     return guards;
   }
 
+  /** Whether limits and holds let the step start now; its slots are then set aside. A call in doubt has what it needs. */
+  #admits(key: string, item: QueueItem): boolean {
+    if (item.inDoubt) return true;
+    const { admission } = this.#options;
+    const admitted = admission.rampDelayMs(key, item) > 0 ? undefined : admission.admit(key, item);
+    if (admitted?.ok !== true) {
+      this.#lookAgainLater();
+      return false;
+    }
+    this.#admitted.set(key, admitted);
+    return true;
+  }
+
+  /** A slot that was freed, or a ramp that is over, is noticed at the latest then. */
+  #lookAgainLater(): void {
+    this.#cancelLook ??= this.#options.clock.setTimer(lookAgainMs, () => {
+      this.#cancelLook = undefined;
+      this.#schedule();
+    });
+  }
+
   #execute(workflow: WorkflowKey, item: QueueItem, revision: number, hasBegun: boolean): void {
     const key = keys.queue(workflow, item.stepId as StepId);
     const live = (id: WorkflowId): LiveWorkflow | undefined => this.#view.live(id);
     const execution = new Execution(workflow, item, revision, { ...this.#options, live });
-    this.#mine.set(key, execution);
+    this.#slots.take(key, item.controller, execution);
+    this.#settlePermits(key);
+    if (this.#isDraining) execution.handOver();
     if (this.#view.live(workflow.id)?.record.cancelRunning === true) execution.cancel();
     void this.#runToEnd(key, execution, hasBegun);
   }
@@ -182,8 +251,14 @@ export class Dispatcher implements LocalDispatch {
     this.#letGo(key);
   }
 
+  #settlePermits(key: string): void {
+    this.#options.admission.settle(this.#admitted.get(key)?.permits ?? []);
+    this.#admitted.delete(key);
+  }
+
   #letGo(key: string, afterMs = 0): void {
-    this.#mine.delete(key);
+    this.#slots.letGo(key);
+    this.#settlePermits(key);
     if (this.#options.session.signal.aborted) return;
     this.#view.reconsider(key, afterMs);
     this.#schedule();
@@ -191,8 +266,8 @@ export class Dispatcher implements LocalDispatch {
 
   #onLive(workflow: WorkflowId, live: LiveWorkflow | undefined): void {
     if (live?.record.cancelRunning !== true) return;
-    for (const [key, execution] of this.#mine) {
-      if (this.#view.steps.get(key)?.workflow === workflow) execution?.cancel();
+    for (const [key, execution] of this.#slots.running()) {
+      if (this.#view.steps.get(key)?.workflow === workflow) execution.cancel();
     }
   }
 
@@ -205,23 +280,9 @@ export class Dispatcher implements LocalDispatch {
 
   #close(): void {
     this.#cancelOwnClaims?.();
+    this.#cancelLook?.();
+    this.#unsubscribe();
+    for (const key of [...this.#admitted.keys()]) this.#settlePermits(key);
     this.#view.close();
   }
-}
-
-/** The item as it is when this node has claimed it: with a new attempt begun, or with the old one still in doubt. */
-function claimedItem(
-  step: QueuedStep,
-  claim: ClaimRecord,
-  unitId: string,
-  nowMs: number,
-): { item: QueueItem; revision: number } {
-  const { item, revision } = step;
-  if (!item.inDoubt) return { item: { ...beginAttempt(item, claim, nowMs), unitId }, revision };
-  // Let go in doubt by its claimer it has no claim; with one, its claimer was lost.
-  const isLost = item.claim !== undefined;
-  const lost = isLost
-    ? { lostClaims: item.lostClaims + 1, lastAttempts: withAttempt(item, 'lost', undefined, nowMs) }
-    : {};
-  return { item: { ...item, ...lost, claim, notBeforeMs: 0, unitId }, revision };
 }

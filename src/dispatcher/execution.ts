@@ -3,6 +3,7 @@
  * let go. What to do next is decided in model/attempt; here it is done, and each thing that must survive is written
  * before the next one begins: intent → call → task → polls → outcome.
  */
+import type { Admission } from '../admission/admission.js';
 import { AbortScope } from '../base/abort.js';
 import { sleep, type Clock } from '../base/clock.js';
 import { isUndo, type StepId, type WorkflowId } from '../base/ids.js';
@@ -37,6 +38,7 @@ import type { Batcher } from '../store/batcher.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
 import { isUnchanged, type Store } from '../store/store.js';
+import { readExecuteAnswer, readPollAnswer, readProbeAnswer } from './controller-answer.js';
 import { ClaimLostError, HeldItem } from './held-item.js';
 import { hideSecrets, toOutcome, withAttempt } from './outcome.js';
 import type { ControllerDirectory, OutcomeSink, SecretVault } from './ports.js';
@@ -57,6 +59,7 @@ export interface ExecutionOptions {
   readonly secrets: SecretVault;
   readonly checker: SchemaChecker;
   readonly outcomes: OutcomeSink;
+  readonly admission: Admission;
   /** See GenerationRecord. */
   readonly generation: number;
   /** The workflow as every node knows it. */
@@ -78,6 +81,7 @@ export class Execution {
   readonly #step: StepId;
   readonly #log: Logger;
   readonly #cancel = new AbortController();
+  readonly #handOver = new AbortController();
   #prepared: PreparedCall | undefined;
   /** How the call ended that is now being looked into; undefined if its node was lost. */
   #broken: CallBroken | undefined;
@@ -108,6 +112,11 @@ export class Execution {
       this.#cancel.abort(new Error('The workflow was stopped'));
   }
 
+  /** Gives the step away as soon as it only waits for its external task: another node goes on asking after it. */
+  handOver(): void {
+    this.#handOver.abort(new Error('The node gives its work away'));
+  }
+
   /**
    * Runs the step. `hasBegun`: the intent of a call is recorded and the call has not been made. Never throws for what
    * can go wrong with a step; when the claim or the session is lost it just ends.
@@ -133,9 +142,9 @@ export class Execution {
     const { item } = this.#held;
     const plan = await this.#untilStoreAnswers(async () => await this.#loadPlan());
     const call = callOf(plan, this.#step);
-    // After a takeover the attempt's time goes on from when it began; by wall clock, which can only delay.
-    const spentMs = hasBegun || !item.inDoubt ? 0 : Math.max(0, clock.nowMs() - item.attemptTimeMs);
-    this.#deadlineMs = clock.monotonicMs() + Math.max(0, call.timeoutMs - spentMs);
+    // After a takeover the attempt has all of its time once more: how much is spent only its former node could say, for
+    // wall clocks differ, and a node whose clock is ahead must not stop what is healthy.
+    this.#deadlineMs = clock.monotonicMs() + call.timeoutMs;
     try {
       const prepare = async (): Promise<PreparedCall> =>
         await prepareCall(this.#workflow, item, plan, this.#options);
@@ -187,7 +196,7 @@ export class Execution {
     this.#log.debug({ attempt: item.attempt }, 'calling controller');
     const end = await this.#caller.call(
       this.#known(),
-      async (port, context) => await port.execute(context, item.method, args),
+      async (port, context) => readExecuteAnswer(await port.execute(context, item.method, args)),
       // A repeat only finds out what an earlier call did; that is wanted all the more when the workflow stops.
       { deadlineMs: this.#deadlineMs, cancel: isRepeat ? undefined : this.#cancel.signal },
     );
@@ -211,17 +220,21 @@ export class Execution {
 
   /** Records that a new call is about to be made; false, with the step let go, when it is no longer wanted. */
   async #recordIntent(isRepeat: boolean, effect: EffectKind): Promise<boolean> {
-    const { clock, live, session } = this.#options;
+    const { admission, clock, live, session } = this.#options;
     for (;;) {
       const workflow = live(this.#workflow.id);
-      if (!isRepeat && !this.#isStartWanted(workflow)) {
-        await this.#held.write({ claim: undefined, inDoubt: false, task: '', effect });
+      const isHeld = admission.isHeld(this.#held.item);
+      if (!isRepeat && (isHeld || !this.#isStartWanted(workflow))) {
+        await this.#held.write({ claim: undefined, inDoubt: false, task: '', effect, permits: [] });
         return false;
       }
       const nowMs = clock.nowMs();
       const claim = { node: session.nodeId, session: session.revision, timeMs: nowMs };
-      const patch = { ...beginAttempt(this.#held.item, claim, nowMs), effect };
-      const guards = isRepeat ? [] : [isUnchanged(keys.live(this.#workflow), workflow?.revision ?? -1)];
+      const { permits } = this.#held.item;
+      const patch = { ...beginAttempt(this.#held.item, { claim, permits }, nowMs), effect };
+      const guards = isRepeat
+        ? []
+        : [isUnchanged(keys.live(this.#workflow), workflow?.revision ?? -1), admission.guard()];
       if (await this.#held.beginAttempt(patch, guards)) {
         this.#deadlineMs = clock.monotonicMs() + this.#known().call.timeoutMs;
         this.#stoppedMs = undefined;
@@ -246,12 +259,17 @@ export class Execution {
       this.#progress.note(next.progress.percent, next.progress.message, this.#known().secrets);
     }
     await this.#waitToPoll(next.afterMs);
+    if (this.#handOver.signal.aborted) {
+      this.#progress.stop();
+      await this.#held.write({ claim: undefined });
+      this.#log.info({ task: next.task }, 'external task left to another node');
+      return undefined;
+    }
     if (this.#mustStop() && this.#stoppedMs === undefined) await this.#stopTask(next.task);
     const { args } = this.#known();
     const { method, lostClaims } = this.#held.item;
-    const end = await this.#caller.ask(
-      this.#known(),
-      async (port, context) => await port.poll(context, method, next.task, args),
+    const end = await this.#caller.ask(this.#known(), async (port, context) =>
+      readPollAnswer(await port.poll(context, method, next.task, args)),
     );
     if (end.kind === 'fenced') return this.#onFenced();
     const answer: PollResult | undefined = end.kind === 'answered' ? end.answer : undefined;
@@ -267,6 +285,7 @@ export class Execution {
     const waitMs = this.#stoppedMs === undefined ? Math.max(0, Math.min(afterMs, leftMs)) : afterMs;
     const scope = new AbortScope(
       session.signal,
+      this.#handOver.signal,
       ...(this.#stoppedMs === undefined ? [this.#cancel.signal] : []),
     );
     await sleep(clock, waitMs, scope.signal).catch(() => undefined);
@@ -298,9 +317,8 @@ export class Execution {
     await sleep(clock, next.afterMs, session.signal);
     const { method } = this.#held.item;
     const { args } = this.#known();
-    const end = await this.#caller.ask(
-      this.#known(),
-      async (port, context) => await port.probe(context, method, args),
+    const end = await this.#caller.ask(this.#known(), async (port, context) =>
+      readProbeAnswer(await port.probe(context, method, args)),
     );
     switch (end.kind) {
       case 'answered':
@@ -329,10 +347,12 @@ export class Execution {
     await this.#held.write({
       ...next.patch,
       claim: undefined,
+      permits: next.patch.inDoubt ? item.permits : [],
       error,
       lostClaims: 0,
       lastAttempts: withAttempt(item, result, error, nowMs),
       notBeforeMs: nowMs + next.afterMs,
+      delayMs: next.afterMs,
     });
     const fields = {
       attempt: item.attempt,

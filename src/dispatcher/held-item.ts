@@ -19,6 +19,11 @@ export class ClaimLostError extends Error {
   override readonly name = 'ClaimLostError';
 }
 
+/** What was held and no longer is. */
+function freedPermits(before: readonly string[], after: readonly string[]): UnitOp[] {
+  return before.filter((permit) => !after.includes(permit)).map((at) => ({ type: 'delete', at }));
+}
+
 /** See the head of this file. */
 export class HeldItem {
   readonly key: string;
@@ -70,8 +75,9 @@ export class HeldItem {
     return await this.#inTurn(async () => {
       const unitId = this.#random.hex(8);
       const item: QueueItem = { ...this.#item, ...patch, unitId };
+      const put: UnitOp = { type: 'put', key: this.key, value: encodeRecord(QueueItem, item) };
       const result = await this.#commit(
-        [{ type: 'put', key: this.key, value: encodeRecord(QueueItem, item) }],
+        [put, ...freedPermits(this.#item.permits, item.permits)],
         unitId,
         this.key,
         further,
@@ -111,6 +117,7 @@ export class HeldItem {
       const ops: UnitOp[] = [
         { type: 'put', key: stepKey, value: encodeRecord(StepRecord, { ...record, unitId }) },
         { type: 'delete', at: this.key },
+        ...freedPermits(this.#item.permits, record.permits),
       ];
       if (incident !== undefined) {
         const key = keys.incident(this.workflow, incidentKeyName(incident));

@@ -1,7 +1,7 @@
 /** From how a step ended to what is stored of it: output checked and sealed, secrets taken out, limits kept. */
 import { isUndo, type StepId } from '../base/ids.js';
 import { toUtf8 } from '../base/bytes.js';
-import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.js';
+import { isDeeperThan, isJsonObject } from '../base/json.js';
 import { incidentFor } from '../engine/incident.js';
 import {
   EffectKind,
@@ -14,9 +14,9 @@ import {
 import { cut, errorRecord, type Settlement } from '../model/attempt.js';
 import { limits } from '../model/limits.js';
 import type { StepCall } from '../model/plan.js';
-import { isSecretSchema, subschema, type SchemaChecker } from '../model/schema.js';
-import { redactJson, redactText, secretJson } from '../model/secret.js';
-import { childPointer } from '../base/json.js';
+import type { SchemaChecker } from '../model/schema.js';
+import { sealOutput } from '../model/seal-output.js';
+import { redactText } from '../model/secret.js';
 import type { ErrorRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import type { WorkflowKey } from '../store/keys.js';
 import type { SecretVault } from './ports.js';
@@ -68,6 +68,8 @@ export function toOutcome(settlement: Settlement, context: OutcomeContext): Outc
     startTimeMs: item.startTimeMs,
     endTimeMs: nowMs,
     incidentId: incident?.incidentId ?? '',
+    // Its call may still be going on at the system: it counts until a person has decided.
+    permits: state === OutcomeState.UNKNOWN ? item.permits : [],
     ...(error === undefined ? {} : { error }),
     ...(item.claim === undefined ? {} : { claim: item.claim }),
   };
@@ -109,17 +111,9 @@ interface CheckedOutput {
 function checkOutput(settlement: Settlement, context: OutcomeContext): CheckedOutput {
   const none = Buffer.alloc(0);
   if (settlement.output === undefined) return { settlement, output: none };
-  const problem = problemOfOutput(settlement.output, context);
-  const sealed = problem === undefined ? sealOutput(settlement.output, context) : undefined;
-  const bytes = sealed === undefined ? none : Buffer.from(toUtf8(JSON.stringify(sealed)));
-  const finding =
-    problem ??
-    (sealed === undefined ? 'the output holds a secret, and this node has no key to seal it' : undefined) ??
-    (bytes.length > limits.outputBytesMax
-      ? `the output has ${bytes.length} bytes; at most ${limits.outputBytesMax} are allowed`
-      : undefined);
-  if (finding === undefined) return { settlement, output: bytes };
-  const error = errorRecord('INVALID_OUTPUT', finding, false);
+  const stored = toStored(settlement.output, context);
+  if (typeof stored !== 'string') return { settlement, output: stored };
+  const error = errorRecord('INVALID_OUTPUT', stored, false);
   const { FAILED } = OutcomeState;
   return {
     settlement: { state: FAILED, effect: EffectKind.SOME, output: undefined, error, needsPerson: false },
@@ -127,34 +121,37 @@ function checkOutput(settlement: Settlement, context: OutcomeContext): CheckedOu
   };
 }
 
-function problemOfOutput(output: JsonObject, { call, checker }: OutcomeContext): string | undefined {
+/** The output as it is stored: checked, sealed, with the call's secrets taken out of the rest; or what is wrong. */
+function toStored(given: unknown, context: OutcomeContext): Buffer | string {
+  const { call, vault, item, secrets, checker } = context;
+  const output = toPlainJson(given);
+  if (!isJsonObject(output)) return 'the output is no JSON object';
+  if (isDeeperThan(output, limits.jsonDepthMax))
+    return `the output is nested deeper than ${limits.jsonDepthMax} levels`;
   const schema = call.description.outputSchema;
-  if (schema === '') return undefined;
-  const [violation] = checker.check(schema, output);
-  return violation === undefined ? undefined : `the output${violation.at} ${violation.description}`;
+  const [violation] = schema === '' ? [] : checker.check(schema, output);
+  if (violation !== undefined) return `the output${violation.at} ${violation.description}`;
+  const sealed = sealOutput(output, {
+    schema,
+    seal: (text) => vault.seal(text, item.uid),
+    plain: (text) => redactText(text, secrets),
+  });
+  if (!sealed.ok) {
+    return sealed.why === 'no-key'
+      ? `the output${sealed.at} is a secret, and this node has no key to seal it`
+      : `the output${sealed.at} is a secret, and only a text can be sealed`;
+  }
+  const bytes = Buffer.from(toUtf8(JSON.stringify(sealed.output)));
+  if (bytes.length <= limits.outputBytesMax) return bytes;
+  return `the output has ${bytes.length} bytes; at most ${limits.outputBytesMax} are allowed`;
 }
 
-/** Seals what the schema calls a secret, and takes the call's secrets out of the rest; undefined without a key. */
-function sealOutput(output: JsonObject, context: OutcomeContext): JsonObject | undefined {
-  const { call, vault, item, secrets } = context;
-  const schema = call.description.outputSchema;
-  const parsed = schema === '' ? undefined : (JSON.parse(schema) as JsonObject);
-  const unsealed: string[] = [];
-  const walk = (value: JsonValue, at: string): JsonValue => {
-    if (typeof value === 'string' && parsed !== undefined && isSecretSchema(subschema(parsed, at))) {
-      const sealed = vault.seal(value, item.uid);
-      if (sealed === undefined) unsealed.push(at);
-      return secretJson({ sealed: sealed ?? '' });
-    }
-    if (Array.isArray(value)) return value.map((entry, index) => walk(entry, childPointer(at, index)));
-    if (!isJsonObject(value)) return redactJson(value, secrets);
-    return Object.fromEntries(
-      Object.entries(value).map(([key, entry]) => [
-        redactText(key, secrets),
-        walk(entry, childPointer(at, key)),
-      ]),
-    );
-  };
-  const sealed = walk(output, '');
-  return unsealed.length > 0 ? undefined : (sealed as JsonObject);
+/** What JSON makes of a value; undefined if it cannot. */
+function toPlainJson(value: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value)) as unknown;
+  } catch {
+    // A circle, a bigint, or nothing at all.
+    return undefined;
+  }
 }

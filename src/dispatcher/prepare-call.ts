@@ -4,11 +4,12 @@
  */
 import { isUndo, undoneOf, type StepId } from '../base/ids.js';
 import { fromUtf8 } from '../base/bytes.js';
-import type { JsonObject, JsonValue } from '../base/json.js';
+import { isDeeperThan, type JsonObject, type JsonValue } from '../base/json.js';
 import type { UndoneStep } from '../contract/contract.js';
 import type { StepReason } from '../errors/index.js';
 import { EffectKind, OutcomeState, StepRecord, type QueueItem } from '../gen/store/steplock/store/v1/step.js';
 import { parseArguments } from '../model/check-arguments.js';
+import { limits } from '../model/limits.js';
 import { callOf, stepOf, type Plan, type StepCall } from '../model/plan.js';
 import { findReferences, resolveArguments, UnresolvedReferenceError } from '../model/references.js';
 import type { SchemaChecker } from '../model/schema.js';
@@ -68,6 +69,11 @@ export async function prepareCall(
   const resolved = resolve(plan, id, records);
   const secrets = new Set<string>();
   const keepsReferences = options.controllers.find(call.controller)?.resolvesReferences === true;
+  // Outputs in the place of references can take it deeper than the plan's own arguments may be.
+  if (isDeeperThan(resolved, limits.resolvedDepthMax)) {
+    const message = `The arguments, references resolved, are nested deeper than ${limits.resolvedDepthMax} levels`;
+    throw new UnpreparedError('INVALID_ARGUMENTS', message, false);
+  }
   const args = await openSecrets(resolved, item.uid, options.secrets, { opened: secrets, keepsReferences });
   checkResolved(call, args, options.checker);
   return {

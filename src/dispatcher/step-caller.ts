@@ -4,8 +4,10 @@ import { isUndo, undoneOf, type StepId } from '../base/ids.js';
 import type { CallContext, ControllerPort } from '../contract/contract.js';
 import type { Session } from '../lease/session.js';
 import type { Logger } from '../log/log.js';
+import { hideInAnswer } from './controller-answer.js';
 import { callController, type CallEnd } from './controller-call.js';
 import { ClaimLostError, type HeldItem } from './held-item.js';
+import { cut } from '../model/attempt.js';
 import { redactText } from '../model/secret.js';
 import type { ControllerDirectory } from './ports.js';
 import { formerKeys, idempotencyKey, type PreparedCall } from './prepare-call.js';
@@ -97,14 +99,16 @@ export class StepCaller {
   }
 }
 
-/** Whatever a controller threw, nobody gets to see the call's secrets in it: neither the store nor the log. */
+/** Whatever a controller says or throws, nobody sees the call's secrets in it, nor megabytes: neither the store nor the log. */
 function withoutSecrets<T>(end: CallEnd<T>, secrets: ReadonlySet<string>): CallEnd<T> {
   switch (end.kind) {
+    case 'answered':
+      return { ...end, answer: hideInAnswer(end.answer, secrets) };
     case 'unsent':
-      return { ...end, message: redactText(end.message, secrets) };
+      return { ...end, message: cut(redactText(end.message, secrets)) };
     case 'broken':
-      return { ...end, broken: { ...end.broken, message: redactText(end.broken.message, secrets) } };
-    default:
+      return { ...end, broken: { ...end.broken, message: cut(redactText(end.broken.message, secrets)) } };
+    case 'fenced':
       return end;
   }
 }

@@ -1,6 +1,5 @@
 /** What operators ask for, applied to a run. Part of the decision; no I/O. */
 import { isUndo, undoneOf, type StepId } from '../base/ids.js';
-import { UndoKind } from '../gen/store/steplock/store/v1/plan.js';
 import { EffectKind, OutcomeState, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
   FailureAction,
@@ -10,12 +9,22 @@ import {
   type VerbRecord,
 } from '../gen/store/steplock/store/v1/workflow.js';
 import { findStep, callOf } from '../model/plan.js';
-import { refusalOf, type Verb, type VerbView } from '../model/verbs.js';
+import { refusalOf, type Verb } from '../model/verbs.js';
 import { isRollingBack } from '../model/workflow-state.js';
-import { end, moveTo, remember, resolveIncidents, stop } from './moves.js';
+import {
+  end,
+  engineActor,
+  freePermits,
+  moveTo,
+  remember,
+  resolveIncidents,
+  stop,
+  unlockAll,
+} from './moves.js';
 import { emptyRecord, enqueue, newItem } from './release.js';
 import type { Entry, Run } from './run.js';
 import type { Turn } from './turn.js';
+import { verbView } from './verb-view.js';
 
 const S = HeadState;
 
@@ -33,30 +42,11 @@ export function applyVerbs(run: Run, nowMs: number, turn: Turn): void {
   }
 }
 
-/** How the run looks to a verb. */
-export function verbView(run: Run, step: StepId | undefined): VerbView {
-  const view = {
-    state: run.head.state,
-    hasFailedStep: run.failed.size > 0,
-    hasOpenIncident: [...run.incidents.values()].some(({ record }) => record.resolveTimeMs === 0),
-  };
-  if (step === undefined) return view;
-  return {
-    ...view,
-    step: {
-      id: step,
-      record: run.records.get(step)?.record,
-      undone: isUndo(step) ? run.records.get(undoneOf(step))?.record : undefined,
-      item: run.items.get(step)?.record,
-      hasUndoMethod: findStep(run.plan, step)?.undoKind === UndoKind.METHOD,
-    },
-  };
-}
-
 function applyVerb(run: Run, verb: VerbRecord, nowMs: number, turn: Turn): ErrorRecord | undefined {
   const step = verb.step === '' ? undefined : (verb.step as StepId);
   const isKnown = step === undefined || findStep(run.plan, step) !== undefined;
-  const refusal = isKnown ? refusalOf(verb.verb as Verb, verbView(run, step)) : 'the plan has no such step';
+  const view = verbView(run, { step, resource: verb.resource, incidentId: verb.incidentId });
+  const refusal = isKnown ? refusalOf(verb.verb as Verb, view) : 'the plan has no such step';
   if (refusal !== undefined) return { reason: 'ILLEGAL_TRANSITION', message: refusal, retryable: false };
   const mark: MarkRecord = {
     verb: verb.verb,
@@ -91,15 +81,32 @@ function perform(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, tu
     case 'skip':
       skip(run, verb, mark, nowMs, turn);
       return;
+    case 'resolve':
+      resolveIncidents(run, ({ incidentId }) => incidentId === verb.incidentId, mark, turn);
+      freePermits(run, ({ incidentId }) => incidentId === verb.incidentId, turn);
+      return;
+    case 'break':
+      breakLock(run, verb.resource, turn);
+      return;
     case 'delete':
       if (run.head.state !== S.DELETING) moveTo(run, S.DELETING, turn);
   }
 }
 
+function breakLock(run: Run, resource: string, turn: Turn): void {
+  const need = run.head.locks.find((each) => each.resource === resource);
+  if (need === undefined) return;
+  if (run.ticket !== 0) turn.add({ kind: 'unlock', need });
+  run.head = { ...run.head, locks: run.head.locks.filter((each) => each !== need) };
+}
+
 function suspend(run: Run, mark: MarkRecord, turn: Turn): void {
   const { state } = run.head;
-  if (state === S.SCHEDULED) moveTo(run, S.SUSPENDED, turn);
-  else moveTo(run, state === S.RUNNING ? S.SUSPENDING : S.ROLLBACK_SUSPENDING, turn);
+  if (state === S.SCHEDULED || state === S.QUEUED) {
+    moveTo(run, S.SUSPENDED, turn);
+    // It would keep others waiting who can go on.
+    unlockAll(run, turn);
+  } else moveTo(run, state === S.RUNNING ? S.SUSPENDING : S.ROLLBACK_SUSPENDING, turn);
   run.head = { ...run.head, suspension: mark };
 }
 
@@ -122,7 +129,11 @@ function stopByActor(
 ): void {
   const action = verb.keep ? FailureAction.KEEP : FailureAction.ROLL_BACK;
   const why = { cause: by.cause, step: '', mark: by.verb, action };
-  if (run.head.state === S.SCHEDULED || (run.head.state === S.SUSPENDED && run.head.startTimeMs === 0)) {
+  if (
+    run.head.state === S.SCHEDULED ||
+    run.head.state === S.QUEUED ||
+    (run.head.state === S.SUSPENDED && run.head.startTimeMs === 0)
+  ) {
     // Nothing has begun, so there is nothing to undo.
     if (run.head.state === S.SUSPENDED) moveTo(run, S.SCHEDULED, turn);
     run.head = { ...run.head, stop: why };
@@ -144,6 +155,15 @@ function retry(run: Run, step: StepId, mark: MarkRecord, nowMs: number, turn: Tu
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   // Not claimed here: the workflow may be suspended, and a retry is never in a hurry.
   enqueue(run, item, former, { nowMs, reserve: () => undefined }, turn);
+  resumeIfDecided(run, former, turn);
+}
+
+/** What Steplock had suspended, because nobody knew what came of this step, goes on once a person has said so. */
+function resumeIfDecided(run: Run, former: Entry<StepRecord> | undefined, turn: Turn): void {
+  const { state, suspension } = run.head;
+  const isWaiting = state === S.SUSPENDED || state === S.SUSPENDING;
+  if (!isWaiting || suspension?.actor !== engineActor) return;
+  if (former?.record.state === OutcomeState.UNKNOWN) moveTo(run, S.RUNNING, turn);
 }
 
 /** What a step that is retried keeps of its former life. */
@@ -154,6 +174,8 @@ function carriedOver(run: Run, step: StepId, { record }: Entry<StepRecord>): obj
     lastAttempts: record.lastAttempts,
     startTimeMs: record.startTimeMs,
     effect: record.effect,
+    // Nobody knows whether its call has ended: what it holds it goes on holding.
+    permits: record.permits,
     // A known failure is over: the next call is a new one to the controller. An unknown end is looked into first.
     series: isUnknown ? record.series : record.series + 1,
     inDoubt: isUnknown && callOf(run.plan, step).description.canProbe,
@@ -178,6 +200,7 @@ function skip(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, turn:
     error: { reason: 'SKIPPED_BY_OPERATOR', message: `${mark.actor}: ${mark.reason}`, retryable: false },
     endTimeMs: nowMs,
     incidentId: '',
+    permits: [],
   };
   const entry = { record, revision: 0 };
   if (isRollingBack(run.head.state) && run.head.state === S.ROLLBACK_BLOCKED)
@@ -185,4 +208,5 @@ function skip(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, turn:
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   turn.add({ kind: 'record', step, entry, item, former });
   run.end(step, entry);
+  resumeIfDecided(run, former, turn);
 }

@@ -4,10 +4,17 @@
  */
 import { assert } from '../base/assert.js';
 import type { StepId } from '../base/ids.js';
+import { PermitRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
-import { LiveRecord, RequestRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import {
+  LiveRecord,
+  LockRecord,
+  RequestRecord,
+  WorkflowHead,
+} from '../gen/store/steplock/store/v1/workflow.js';
+import { lockOf } from '../model/locks.js';
 import { isFinal } from '../model/workflow-state.js';
-import { keys, type WorkflowKey } from '../store/keys.js';
+import { keys, ranges, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord } from '../store/records.js';
 import { isAbsent, isSameCreation, isUnchanged, type Compare } from '../store/store.js';
 import type { Unit, UnitOp } from '../store/unit.js';
@@ -31,7 +38,7 @@ export function unitOfTurn(run: Run, turn: Turn, epoch: number, unitId: string):
     ops: [],
     witness: undefined,
   };
-  for (const change of turn.changes) addChange(draft, key, change);
+  for (const change of turn.changes) addChange(draft, run, change);
   if (turn.headChanged) addHead(draft, run);
   return draft;
 }
@@ -56,7 +63,8 @@ export function liveRecordOf(head: WorkflowHead): LiveRecord {
   return { unitId, state, cancelRunning, priority, tenant, uid };
 }
 
-function addChange(draft: UnitDraft, key: WorkflowKey, change: Change): void {
+function addChange(draft: UnitDraft, run: Run, change: Change): void {
+  const { key } = run;
   switch (change.kind) {
     case 'enqueue': {
       const stepKey = keys.step(key, change.step);
@@ -65,7 +73,9 @@ function addChange(draft: UnitDraft, key: WorkflowKey, change: Change): void {
         isUnchanged(stepKey, change.former?.revision ?? 0),
       );
       if (change.former !== undefined) draft.ops.push({ type: 'delete', at: stepKey });
+      draft.compares.push(...change.guards);
       putEntry(draft, keys.queue(key, change.step), QueueItem, change.entry);
+      addPermits(draft, keys.queue(key, change.step), change);
       return;
     }
     case 'withdraw':
@@ -75,11 +85,21 @@ function addChange(draft: UnitDraft, key: WorkflowKey, change: Change): void {
       const stepKey = keys.step(key, change.step);
       draft.compares.push(isUnchanged(stepKey, change.former?.revision ?? 0));
       if (change.item !== undefined) dropItem(draft, key, change.step, change.item);
+      freePermits(draft, change);
       putEntry(draft, stepKey, StepRecord, change.entry);
       return;
     }
     case 'consume':
       addConsumed(draft, key, change);
+      return;
+    case 'ticket':
+      addTicket(draft, run, change);
+      return;
+    case 'grant':
+      draft.compares.push(...change.guards);
+      return;
+    case 'unlock':
+      draft.ops.push({ type: 'delete', at: keys.lock({ ...lockOf(change.need), workflow: key }) });
       return;
     case 'incident': {
       const incidentKey = keys.incident(key, incidentKeyName(change.entry.record));
@@ -87,6 +107,49 @@ function addChange(draft: UnitDraft, key: WorkflowKey, change: Change): void {
       putEntry(draft, incidentKey, IncidentRecord, change.entry);
     }
   }
+}
+
+/** The permits of a step that is claimed at once; what it holds from before is there already. */
+function addPermits(
+  draft: UnitDraft,
+  step: string,
+  { entry, former }: Extract<Change, { kind: 'enqueue' }>,
+): void {
+  for (const permit of entry.record.permits) {
+    if (former?.record.permits.includes(permit) === true) continue;
+    const record: PermitRecord = { unitId: draft.id, step, timeMs: entry.record.attemptTimeMs };
+    put(draft, permit, encodeRecord(PermitRecord, record));
+  }
+}
+
+/** Permits go with the item or the record that named them, unless the new record still does. */
+function freePermits(draft: UnitDraft, { entry, item, former }: Extract<Change, { kind: 'record' }>): void {
+  const held = new Set([...(item?.record.permits ?? []), ...(former?.record.permits ?? [])]);
+  for (const permit of held) {
+    if (!entry.record.permits.includes(permit)) draft.ops.push({ type: 'delete', at: permit });
+  }
+}
+
+function addTicket(
+  draft: UnitDraft,
+  { key, head }: Run,
+  { need, timeMs }: Extract<Change, { kind: 'ticket' }>,
+): void {
+  const { resource, kind } = need;
+  const at = keys.lock({ ...lockOf(need), workflow: key });
+  const record: LockRecord = {
+    unitId: draft.id,
+    resource,
+    kind,
+    workflowId: key.id,
+    tenant: head.tenant,
+    timeMs,
+  };
+  // Always true; but it reads what others write who want the same, so that no transaction holds two tickets for one
+  // resource: theirs would have the same revision, and each would think that it comes first.
+  const anyRevision = { target: 'create', relation: '<', revision: Number.MAX_SAFE_INTEGER } as const;
+  draft.compares.push(isAbsent(at), { at: ranges.locks(resource), ...anyRevision });
+  put(draft, at, encodeRecord(LockRecord, record));
 }
 
 function addConsumed(draft: UnitDraft, key: WorkflowKey, change: Extract<Change, { kind: 'consume' }>): void {
@@ -134,5 +197,6 @@ export function confirmTurn(run: Run, turn: Turn, unit: Unit, revision: number):
       change.entry.revision = revision;
     }
   }
+  if (turn.changes.some(({ kind }) => kind === 'ticket')) run.ticket = revision;
   if (writesHead(unit, run.key)) run.liveRevision = isFinal(run.head.state) ? 0 : revision;
 }

@@ -4,10 +4,11 @@
  */
 import type { StepId } from '../base/ids.js';
 import type { IncidentRecord, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import type { Compare } from '../store/store.js';
 import { FailureAction, HeadState } from '../gen/store/steplock/store/v1/workflow.js';
 import { limits } from '../model/limits.js';
 import { applyVerbs } from './apply-verb.js';
-import { end, engineActor, moveTo, openIncident, stop } from './moves.js';
+import { end, engineActor, moveTo, openIncident, resolveIncidents, stop } from './moves.js';
 import { releaseSteps, releaseUndos, tidyStopped, type Reserve } from './release.js';
 import type { Run } from './run.js';
 import type { Turn } from './turn.js';
@@ -25,15 +26,22 @@ export interface Report {
 export interface Inputs {
   readonly reports: readonly Report[];
   readonly nowMs: number;
+  /** How long the workflow has been running, or a draft: measured, for wall clocks differ and jump. */
+  readonly elapsedMs: number;
   /** Claims a slot of this node for a step that is about to be queued, if one is free. */
   readonly reserve: Reserve;
+  /** If nobody comes before the workflow for what it locks: the conditions under which that is true. */
+  readonly lockGuards?: (run: Run) => readonly Compare[] | undefined;
 }
 
 const S = HeadState;
+/** How much measured time may be lost with an owner, at least. */
+const keepElapsedMsMin = 60_000;
 
 /** Decides. Gives the reports that no longer fit what is known; their reporters write them by themselves. */
 export function decide(run: Run, inputs: Inputs, turn: Turn): Report[] {
   const refused = inputs.reports.filter((report) => !applyReport(run, report, turn));
+  resolveRepaired(run, inputs.nowMs, turn);
   applyVerbs(run, inputs.nowMs, turn);
   // Each pass moves the state at most once; no chain of moves is longer than this.
   for (let passes = 0; passes < 8; passes++) {
@@ -42,6 +50,14 @@ export function decide(run: Run, inputs: Inputs, turn: Turn): Report[] {
     if (run.head.state === before) break;
   }
   return refused;
+}
+
+/** A run that could be loaded has no corrupt record any more. */
+function resolveRepaired(run: Run, nowMs: number, turn: Turn): void {
+  if (run.incidents.size === 0) return;
+  const reason = 'the record can be read again';
+  const mark = { verb: 'repair', actor: engineActor, reason, timeMs: nowMs, step: '' };
+  resolveIncidents(run, ({ error }) => error?.reason === 'RECORD_CORRUPT', mark, turn);
 }
 
 function applyReport(run: Run, report: Report, turn: Turn): boolean {
@@ -58,10 +74,13 @@ function advance(run: Run, inputs: Inputs, turn: Turn): void {
   const { nowMs } = inputs;
   switch (run.head.state) {
     case S.DRAFT:
-      if (isDue(run.head.createTimeMs + limits.draftLifeMs, nowMs, turn)) moveTo(run, S.DELETING, turn);
+      if (hasElapsed(run, limits.draftLifeMs, inputs, turn)) moveTo(run, S.DELETING, turn);
       return;
     case S.SCHEDULED:
-      if (isDue(run.head.notBeforeMs, nowMs, turn)) begin(run, nowMs, turn);
+      advanceScheduled(run, nowMs, turn);
+      return;
+    case S.QUEUED:
+      advanceQueued(run, inputs, turn);
       return;
     case S.RUNNING:
       advanceRunning(run, inputs, turn);
@@ -91,9 +110,35 @@ function isDue(timeMs: number, nowMs: number, turn: Turn): boolean {
   return false;
 }
 
+function advanceScheduled(run: Run, nowMs: number, turn: Turn): void {
+  if (!isDue(run.head.notBeforeMs, nowMs, turn)) return;
+  if (run.head.locks.length > 0) joinLockQueues(run, nowMs, turn);
+  else begin(run, nowMs, turn);
+}
+
+function advanceQueued(run: Run, { nowMs, lockGuards }: Inputs, turn: Turn): void {
+  const isWaiting = run.head.locks.length > 0;
+  // Its place is known once its tickets are written.
+  const guards = isWaiting && run.ticket === 0 ? undefined : lockGuards?.(run);
+  if (guards === undefined) return;
+  turn.add({ kind: 'grant', guards });
+  begin(run, nowMs, turn);
+}
+
+/** Takes a place in the queue of each resource, all at one revision. */
+function joinLockQueues(run: Run, nowMs: number, turn: Turn): void {
+  if (turn.changes.some(({ kind }) => kind === 'unlock')) {
+    // Suspended and resumed at once: its old tickets go first.
+    turn.hasMore = true;
+    return;
+  }
+  moveTo(run, S.QUEUED, turn);
+  for (const need of run.head.locks) turn.add({ kind: 'ticket', need, timeMs: nowMs });
+}
+
 function begin(run: Run, nowMs: number, turn: Turn): void {
   moveTo(run, S.RUNNING, turn);
-  if (run.head.startTimeMs === 0) run.head = { ...run.head, startTimeMs: nowMs };
+  if (run.head.startTimeMs === 0) run.head = { ...run.head, startTimeMs: nowMs, elapsedMs: 0 };
 }
 
 function advanceRunning(run: Run, inputs: Inputs, turn: Turn): void {
@@ -103,16 +148,33 @@ function advanceRunning(run: Run, inputs: Inputs, turn: Turn): void {
     failWith(run, failed, nowMs, turn);
   } else if (run.isComplete) {
     end(run, S.SUCCEEDED, nowMs, turn);
-  } else if (hasDeadlinePassed(run, nowMs, turn)) {
+  } else if (run.head.deadlineMs > 0 && hasElapsed(run, run.head.deadlineMs, inputs, turn)) {
     stop(run, { cause: 'DEADLINE', step: '', action: run.head.deadlineAction }, true, turn);
   } else {
     releaseSteps(run, inputs, turn);
+    const unknown = run.items.size === 0 && run.ready.size === 0 ? run.unknownStep() : undefined;
+    if (unknown !== undefined)
+      suspendFor(run, unknown, `nobody knows what came of step ${unknown}`, nowMs, turn);
   }
 }
 
-function hasDeadlinePassed(run: Run, nowMs: number, turn: Turn): boolean {
-  const { deadlineMs, startTimeMs } = run.head;
-  return deadlineMs > 0 && isDue(startTimeMs + deadlineMs, nowMs, turn);
+/** Nothing goes on without a person. */
+function suspendFor(run: Run, step: StepId, reason: string, nowMs: number, turn: Turn): void {
+  moveTo(run, S.SUSPENDING, turn);
+  const suspension = { verb: 'suspend', actor: engineActor, reason, timeMs: nowMs, step };
+  run.head = { ...run.head, suspension };
+}
+
+/** Whether that much time has passed; what was measured is kept now and then, for the next owner to go on from. */
+function hasElapsed(run: Run, limitMs: number, { elapsedMs, nowMs }: Inputs, turn: Turn): boolean {
+  if (elapsedMs >= limitMs) return true;
+  const keepMs = Math.max(keepElapsedMsMin, limitMs / 10);
+  if (elapsedMs - run.head.elapsedMs >= keepMs) {
+    run.head = { ...run.head, elapsedMs };
+    turn.headChanged = true;
+  }
+  turn.wakeAt(nowMs + Math.min(limitMs - elapsedMs, keepMs));
+  return false;
 }
 
 function advanceSuspended(run: Run, nowMs: number, turn: Turn): void {
@@ -147,12 +209,7 @@ function advanceRollback(run: Run, inputs: Inputs, turn: Turn): void {
 function failWith(run: Run, step: StepId, nowMs: number, turn: Turn): void {
   const { onFailure, cancelRunningOnFailure } = run.head;
   if (onFailure === FailureAction.SUSPEND) {
-    const reason = `step ${step} failed`;
-    moveTo(run, S.SUSPENDING, turn);
-    run.head = {
-      ...run.head,
-      suspension: { verb: 'suspend', actor: engineActor, reason, timeMs: nowMs, step },
-    };
+    suspendFor(run, step, `step ${step} failed`, nowMs, turn);
     return;
   }
   const error = run.records.get(step)?.record.error;

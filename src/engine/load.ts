@@ -2,6 +2,7 @@
 import type { Revision, StepId } from '../base/ids.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import { HeadState, VerbRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import { lockOf } from '../model/locks.js';
 import { createPlan } from '../model/plan.js';
 import { keys, ranges, workflowOfKey, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord, type RecordType } from '../store/records.js';
@@ -54,6 +55,7 @@ export async function loadWorkflow(
     items: toEntries(QueueItem, await listAll(store, ranges.queue(key), revision)),
     verbs: toEntries<VerbRecord, string>(VerbRecord, await listAll(store, ranges.verbs(key), revision)),
     incidents: toIncidents(await listAll(store, ranges.incidents(key), revision)),
+    ticket: await readTicket(store, key, head, revision),
   };
 }
 
@@ -70,7 +72,23 @@ export async function freshWorkflow(
   const extent = head.plan ?? { chunks: 0, steps: 0, groups: 0, bytes: 0, hash: '', graphRevision: 0 };
   const plan = await plans.load(store, key, head.uid, extent);
   const none = new Map<never, never>();
-  return { key, head, liveRevision, plan, records: none, items: none, verbs: none, incidents: none };
+  const nothing = { records: none, items: none, verbs: none, incidents: none };
+  return { key, head, liveRevision, plan, ticket: 0, ...nothing };
+}
+
+/** All tickets of a workflow were written together: one of them that is still there tells. */
+async function readTicket(
+  store: Store,
+  key: WorkflowKey,
+  head: WorkflowHead,
+  revision: Revision,
+): Promise<number> {
+  for (const need of head.locks) {
+    const at = keys.lock({ ...lockOf(need), workflow: key });
+    const { kvs } = await store.list({ start: at, end: `${at}\0` }, { revision, keysOnly: true });
+    if (kvs[0] !== undefined) return kvs[0].createRevision;
+  }
+  return 0;
 }
 
 async function readHead(

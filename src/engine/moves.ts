@@ -1,5 +1,5 @@
 /** The moves of a workflow and its incidents, as changes of the run within a turn. Part of the decision; no I/O. */
-import type { IncidentRecord } from '../gen/store/steplock/store/v1/step.js';
+import type { IncidentRecord, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
   FailureAction,
   HeadState,
@@ -40,10 +40,30 @@ export function end(run: Run, state: State, nowMs: number, turn: Turn): void {
   moveTo(run, state, turn);
   const { suspension: _, ...head } = run.head;
   run.head = { ...head, endTimeMs: nowMs };
+  unlockAll(run, turn);
   // With everything undone, or on somebody's word, nothing is left for a person; else what is unknown stays so.
   const undone = { verb: 'rollback', actor: engineActor, reason: 'undone', timeMs: nowMs, step: '' };
   const mark = run.head.stop?.mark ?? (state === HeadState.ROLLED_BACK ? undone : undefined);
-  if (mark !== undefined) resolveIncidents(run, () => true, mark, turn);
+  if (mark === undefined) return;
+  resolveIncidents(run, () => true, mark, turn);
+  freePermits(run, () => true, turn);
+}
+
+/** Frees what the steps that the function picks held until a person had decided: their outcome is unknown. */
+export function freePermits(run: Run, picks: (record: StepRecord) => boolean, turn: Turn): void {
+  for (const [step, former] of run.records) {
+    if (former.record.permits.length === 0 || !picks(former.record)) continue;
+    const entry = { record: { ...former.record, permits: [] }, revision: 0 };
+    turn.add({ kind: 'record', step, entry, item: undefined, former });
+    run.records.set(step, entry);
+  }
+}
+
+/** Lets go of all locks, or of the places for them. */
+export function unlockAll(run: Run, turn: Turn): void {
+  if (run.ticket === 0) return;
+  for (const need of run.head.locks) turn.add({ kind: 'unlock', need });
+  run.ticket = 0;
 }
 
 /** Notes what an actor did, within the limit. */

@@ -10,14 +10,24 @@ import {
   type StepRecord,
 } from '../gen/store/steplock/store/v1/step.js';
 import { errorRecord } from '../model/attempt.js';
-import { stepOf } from '../model/plan.js';
+import { callOf, stepOf } from '../model/plan.js';
 import { incidentFor } from './incident.js';
 import { openIncident } from './moves.js';
 import type { Entry, Run } from './run.js';
+import type { Compare } from '../store/store.js';
 import type { Turn } from './turn.js';
 
 /** Claims a slot of this node for a step that is about to be queued, if one is free; see dispatcher. */
-export type Reserve = (item: QueueItem) => ClaimRecord | undefined;
+export type Reserve = (item: QueueItem) => Reservation | undefined;
+
+/** A slot of this node, with what the step starts under. */
+export interface Reservation {
+  readonly claim: ClaimRecord;
+  /** Keys of the permits that the claim takes. */
+  readonly permits: readonly string[];
+  /** What must hold for that. */
+  readonly guards: readonly Compare[];
+}
 
 interface ReleaseInputs {
   readonly nowMs: number;
@@ -77,21 +87,27 @@ export function enqueue(
   turn: Turn,
 ): void {
   const step = item.stepId as StepId;
-  const claim = inputs.reserve(item);
-  const record = claim === undefined ? item : beginAttempt(item, claim, inputs.nowMs);
+  const reservation = inputs.reserve(item);
+  const record = reservation === undefined ? item : beginAttempt(item, reservation, inputs.nowMs);
   const entry = { record, revision: 0 };
-  turn.add({ kind: 'enqueue', step, entry, former });
+  turn.add({ kind: 'enqueue', step, entry, former, guards: reservation?.guards ?? [] });
   run.queue(step, entry);
 }
 
 /** The item with a new attempt begun under the claim: the intent, recorded before the call. */
-export function beginAttempt(item: QueueItem, claim: ClaimRecord, nowMs: number): QueueItem {
+export function beginAttempt(
+  item: QueueItem,
+  { claim, permits }: Pick<Reservation, 'claim' | 'permits'>,
+  nowMs: number,
+): QueueItem {
   return {
     ...item,
     claim,
+    permits: [...permits],
     attempt: item.attempt + 1,
     inDoubt: true,
     notBeforeMs: 0,
+    delayMs: 0,
     task: '',
     progressPercent: 0,
     progressMessage: '',
@@ -112,6 +128,10 @@ export function newItem(run: Run, step: StepId, nowMs: number): QueueItem {
     controller: spec.controller,
     method: isUndo(step) ? spec.undoMethod : spec.method,
     system: spec.system,
+    limitClass: callOf(run.plan, step).description.limitClass,
+    permits: [],
+    neighborhood: spec.neighborhood,
+    nodeLabels: spec.nodeLabels,
     tenant: run.head.tenant,
     priority: run.head.priority,
     attempt: 0,
@@ -122,6 +142,7 @@ export function newItem(run: Run, step: StepId, nowMs: number): QueueItem {
     series: 0,
     task: '',
     notBeforeMs: 0,
+    delayMs: 0,
     progressPercent: 0,
     progressMessage: '',
     lastAttempts: [],
@@ -184,5 +205,6 @@ export function emptyRecord(step: StepId, nowMs: number): StepRecord {
     startTimeMs: 0,
     endTimeMs: nowMs,
     incidentId: '',
+    permits: [],
   };
 }

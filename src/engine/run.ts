@@ -38,6 +38,8 @@ export interface LoadedWorkflow {
   readonly items: ReadonlyMap<StepId, Entry<QueueItem>>;
   readonly verbs: ReadonlyMap<string, Entry<VerbRecord>>;
   readonly incidents: ReadonlyMap<string, Entry<IncidentRecord>>;
+  /** Create revision of its tickets for what it locks; 0 if it has none. */
+  readonly ticket?: number;
 }
 
 /** See the head of this file. */
@@ -46,6 +48,7 @@ export class Run {
   readonly plan: Plan;
   head: WorkflowHead;
   liveRevision: number;
+  ticket: number;
   readonly records: Map<StepId, Entry<StepRecord>>;
   readonly items: Map<StepId, Entry<QueueItem>>;
   readonly verbs: Map<string, Entry<VerbRecord>>;
@@ -66,6 +69,7 @@ export class Run {
     this.plan = loaded.plan;
     this.head = loaded.head;
     this.liveRevision = loaded.liveRevision;
+    this.ticket = loaded.ticket ?? 0;
     this.records = new Map(loaded.records);
     this.items = new Map(loaded.items);
     this.verbs = new Map(loaded.verbs);
@@ -90,6 +94,14 @@ export class Run {
   get hasLiveItem(): boolean {
     for (const { record } of this.items.values()) if (record.inDoubt) return true;
     return false;
+  }
+
+  /** A step of the plan of which nobody knows what came of it; undefined if there is none. */
+  unknownStep(): StepId | undefined {
+    for (const [id, { record }] of this.records) {
+      if (!isUndo(id) && record.state === OutcomeState.UNKNOWN) return id;
+    }
+    return undefined;
   }
 
   /** Begins to count down the other way. Doing it twice does nothing. */

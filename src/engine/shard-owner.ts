@@ -12,7 +12,7 @@ import type { Session } from '../lease/session.js';
 import type { StoreCache, CacheEvent } from '../store/cache.js';
 import { keys, prefixes, workflowOfKey, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord, encodeRecord, wasWrittenBy } from '../store/records.js';
-import { isAbsent, type KeyValue } from '../store/store.js';
+import { isAbsent, isSameCreation, type KeyValue } from '../store/store.js';
 import type { Report } from './decide.js';
 import { WorkflowActor, type ActorOptions, type FreshWorkflow } from './workflow-actor.js';
 
@@ -57,6 +57,11 @@ export class ShardOwner {
     const known = this.#actors.get(workflow.id);
     if (known !== undefined) known.onEvent(event);
     else if (wakesActor(event)) this.#actorOf(workflow, freshOf(event, head));
+  }
+
+  /** Lets the workflow's actor, if there is one, look again. */
+  poke(workflow: WorkflowKey): void {
+    this.#actors.get(workflow.id)?.poke();
   }
 
   /** See {@link WorkflowActor.report}. False when the workflow is not being driven here. */
@@ -139,4 +144,19 @@ export async function acquireShard(shard: number, options: ShardOwnerOptions): P
   if (result.applied) return result.revision;
   const found = cache.get(key);
   return found !== undefined && wasWrittenBy(found.value, unitId) ? found.createRevision : undefined;
+}
+
+/** Lets go of a shard that this node has. Nothing happens if the epoch is over. */
+export async function releaseShard(
+  shard: number,
+  epoch: number,
+  { batcher, random }: Pick<ShardOwnerOptions, 'batcher' | 'random'>,
+): Promise<void> {
+  const key = keys.shard(shard);
+  await batcher.commit({
+    id: random.hex(8),
+    compares: [isSameCreation(key, epoch)],
+    ops: [{ type: 'delete', at: key }],
+    witness: undefined,
+  });
 }

@@ -4,6 +4,8 @@
  */
 import type { StepId } from '../base/ids.js';
 import type { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
+import type { Compare } from '../store/store.js';
 import type { ErrorRecord, VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import type { Entry } from './run.js';
 
@@ -15,6 +17,8 @@ export type Change =
       readonly step: StepId;
       readonly entry: Entry<QueueItem>;
       readonly former: Entry<StepRecord> | undefined;
+      /** What must hold for it to be claimed at once. */
+      readonly guards: readonly Compare[];
     }
   /** A step that never began leaves the queue. */
   | { readonly kind: 'withdraw'; readonly step: StepId; readonly item: Entry<QueueItem> }
@@ -28,6 +32,12 @@ export type Change =
     }
   /** A verb was taken up, or refused. */
   | { readonly kind: 'consume'; readonly verb: Entry<VerbRecord>; readonly refusal: ErrorRecord | undefined }
+  /** The workflow comes to wait for a resource. */
+  | { readonly kind: 'ticket'; readonly need: LockNeed; readonly timeMs: number }
+  /** No earlier ticket stands in the way: the workflow starts. */
+  | { readonly kind: 'grant'; readonly guards: readonly Compare[] }
+  /** The workflow lets go of a resource, or of its place for it. */
+  | { readonly kind: 'unlock'; readonly need: LockNeed }
   /** An incident was opened or changed; `former` is 0 for a new one. */
   | { readonly kind: 'incident'; readonly entry: Entry<IncidentRecord>; readonly former: number };
 

@@ -9,10 +9,14 @@ import { createDeferred, type Deferred } from '../base/deferred.js';
 import type { StepId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import { errorText, isReason } from '../errors/index.js';
-import type { ClaimRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import type { QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import { HeadState, type WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
 import type { Logger } from '../log/log.js';
+import { lockOf } from '../model/locks.js';
 import { isFinal, isResting, stateName } from '../model/workflow-state.js';
+import { lockGuards } from '../lock/lock-guards.js';
+import type { LockTable } from '../lock/lock-table.js';
+import type { Compare } from '../store/store.js';
 import type { Batcher } from '../store/batcher.js';
 import type { CacheEvent } from '../store/cache.js';
 import type { WorkflowKey } from '../store/keys.js';
@@ -21,17 +25,19 @@ import type { Store } from '../store/store.js';
 import type { Unit, UnitResult } from '../store/unit.js';
 import { confirmTurn, unitOfTurn } from './commit.js';
 import { applyEvent } from './apply-event.js';
+import { reportCorruptRecord } from './corrupt-record.js';
 import { decide, type Report } from './decide.js';
 import { deleteWorkflow } from './delete-workflow.js';
 import { freshWorkflow, loadWorkflow } from './load.js';
 import type { PlanCache } from './plan-cache.js';
+import type { Reservation } from './release.js';
 import { Run } from './run.js';
 import { Turn } from './turn.js';
 
 /** How the owner hands steps to the dispatcher of its own node. */
 export interface LocalDispatch {
   /** Takes a free slot for a step that is about to be queued; undefined when none is free or others wait. */
-  reserve(item: QueueItem): ClaimRecord | undefined;
+  reserve(item: QueueItem): Reservation | undefined;
   /** The reserved step was queued and claimed by the commit at this revision: run it. */
   start(workflow: WorkflowKey, item: QueueItem, revision: number): void;
   /** The commit was refused or is in doubt: give the slot back. */
@@ -47,6 +53,7 @@ export interface ActorOptions {
   readonly log: Logger;
   readonly plans: PlanCache;
   readonly dispatch: LocalDispatch;
+  readonly locks: LockTable;
   /** Create revision of the shard's record. */
   readonly epoch: number;
   /** Aborts when the shard or the session is lost. */
@@ -70,6 +77,8 @@ interface PendingReport {
 const reportsMax = 8;
 /** Units of a large fan-out that are under way together. */
 const unitsMax = 16;
+/** How long to wait after a start was refused for a lock that is taken. */
+const lockRetryMs = 200;
 const reloadMsMin = 10;
 const reloadMsMax = 2_000;
 
@@ -88,6 +97,8 @@ export class WorkflowActor {
   #isRunning = false;
   #cancelWake: (() => void) | undefined;
   #failures = 0;
+  /** Of the workflow as it began then; 0 for a draft. */
+  #elapsed: { readonly ms: number; readonly asOfMs: number; readonly startTimeMs: number } | undefined;
 
   #fresh: FreshWorkflow | undefined;
 
@@ -102,6 +113,11 @@ export class WorkflowActor {
   /** The outcome of a step as its owner knows it, without asking the store. */
   peekRecord(step: StepId): StepRecord | undefined {
     return this.#run?.records.get(step)?.record;
+  }
+
+  /** Looks again: what it waits for may have come. */
+  poke(): void {
+    this.#poke();
   }
 
   /** Takes note of a change of one of the workflow's keys. */
@@ -143,10 +159,8 @@ export class WorkflowActor {
       } catch (error) {
         if (isAborted(signal) || isReason(error, 'LEASE_LOST')) break;
         if (error instanceof CorruptRecordError) {
-          log.error(
-            { workflow: this.key.id, key: error.key, err: error },
-            'record cannot be read, workflow stands still',
-          );
+          this.#discard();
+          await this.#standStill(error);
           break;
         }
         this.#discard();
@@ -161,6 +175,22 @@ export class WorkflowActor {
     else if (this.#isIdle()) {
       this.close();
       this.#options.onIdle(this);
+    }
+  }
+
+  async #standStill(error: CorruptRecordError): Promise<void> {
+    const { log } = this.#options;
+    this.#events = [];
+    this.#refuseReports();
+    log.error(
+      { workflow: this.key.id, key: error.key, err: error },
+      'record cannot be read, workflow stands still',
+    );
+    try {
+      await reportCorruptRecord(this.key, error, this.#options);
+    } catch (failure) {
+      // The next event, or the next owner, comes by here again.
+      log.warn({ workflow: this.key.id, cause: errorText(failure) }, 'incident not opened');
     }
   }
 
@@ -224,15 +254,18 @@ export class WorkflowActor {
   }
 
   async #decideAndCommit(run: Run, reports: readonly PendingReport[]): Promise<void> {
-    const { clock, dispatch, random, epoch } = this.#options;
+    const { clock, dispatch, random, epoch, locks } = this.#options;
+    const guardsOf = (of: Run): readonly Compare[] | undefined =>
+      lockGuards(locks, of.key.id, of.ticket, of.head.locks.map(lockOf));
     const before = run.head.state;
     const commits: { readonly turn: Turn; readonly unit: Unit }[] = [];
     let refused: Report[] = [];
     let inputs = reports.map(({ report }) => report);
+    const reserve = (item: QueueItem): Reservation | undefined => dispatch.reserve(item);
+    const given = { reserve, lockGuards: guardsOf, elapsedMs: this.#measureElapsed(run) };
     for (;;) {
       const turn = new Turn();
-      const reserve = (item: QueueItem): ClaimRecord | undefined => dispatch.reserve(item);
-      refused = refused.concat(decide(run, { reports: inputs, nowMs: clock.nowMs(), reserve }, turn));
+      refused = refused.concat(decide(run, { ...given, reports: inputs, nowMs: clock.nowMs() }, turn));
       inputs = [];
       if (turn.wakeAtMs !== undefined) this.#wakeAt(turn.wakeAtMs);
       if (!turn.isEmpty) commits.push({ turn, unit: unitOfTurn(run, turn, epoch, random.hex(8)) });
@@ -251,6 +284,25 @@ export class WorkflowActor {
       for (const { report, deferred } of reports) deferred.resolve(areApplied && !refused.includes(report));
     }
     if (areApplied && run.head.state !== before) this.#noteState(run);
+    // Its tickets are written: perhaps nobody stands before it.
+    if (areApplied && run.head.state === HeadState.QUEUED && before !== HeadState.QUEUED)
+      this.#isDirty = true;
+    if (!areApplied && before === HeadState.QUEUED) {
+      // Somebody comes before it of whom the cache has not heard: the next list brings him.
+      await sleep(clock, lockRetryMs, this.#options.signal).catch(() => undefined);
+    }
+  }
+
+  /** Goes on from what is written in the head, and from what this actor has measured itself. */
+  #measureElapsed(run: Run): number {
+    const nowMs = this.#options.clock.monotonicMs();
+    const { state, startTimeMs, elapsedMs } = run.head;
+    const former = this.#elapsed?.startTimeMs === startTimeMs ? this.#elapsed : undefined;
+    const isCounting = state === HeadState.DRAFT || startTimeMs > 0;
+    const measuredMs = former === undefined || !isCounting ? 0 : former.ms + nowMs - former.asOfMs;
+    const ms = Math.max(elapsedMs, measuredMs);
+    this.#elapsed = { ms, asOfMs: nowMs, startTimeMs };
+    return ms;
   }
 
   async #commitAll(run: Run, commits: readonly { turn: Turn; unit: Unit }[]): Promise<boolean> {
@@ -319,6 +371,10 @@ export class WorkflowActor {
   close(): void {
     this.#cancelWake?.();
     this.#discard();
+    this.#refuseReports();
+  }
+
+  #refuseReports(): void {
     const reports = this.#reports;
     this.#reports = [];
     for (const { deferred } of reports) deferred.resolve(false);

@@ -42,6 +42,7 @@ export const callReasons = {
   STEP_NOT_FOUND: row('NOT_FOUND'),
   CONTROLLER_NOT_FOUND: row('NOT_FOUND'),
   INCIDENT_NOT_FOUND: row('NOT_FOUND'),
+  NODE_NOT_FOUND: row('NOT_FOUND'),
   WORKFLOW_EXISTS: row('ALREADY_EXISTS'),
   REQUEST_ID_REUSED: row('ALREADY_EXISTS'),
   CONTROLLER_EXISTS: row('ALREADY_EXISTS'),
@@ -77,6 +78,7 @@ export const stepReasons = [
   'IRREVERSIBLE',
   'INVALID_ARGUMENTS',
   'SKIPPED_BY_OPERATOR',
+  'RECORD_CORRUPT',
 ] as const;
 
 /** Why a call was refused. */

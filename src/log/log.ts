@@ -3,6 +3,7 @@
  * written where it is handled and nowhere on the way. Secrets are taken out by model/secret before they
  * get here; the paths below are the second net.
  */
+import pretty from 'pino-pretty';
 import { pino, type DestinationStream, type LevelWithSilent } from 'pino';
 
 /** What a component writes to. */
@@ -19,11 +20,24 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
+/** The logger of a process. */
+export interface FatalLogger extends Logger {
+  /** What ends the process. */
+  fatal(fields: object, message: string): void;
+}
+
 /** Names of fields that are never shown, wherever they stand in the first two levels. */
 const secretNames = ['password', 'secret', 'secretKey', 'authorization', 'token_secret', 'chapSecret'];
 
-/** The node's logger: JSON lines. */
-export function createLogger(level: LevelWithSilent, destination?: DestinationStream): Logger {
+/** Where the lines of a node go: for people at a terminal, JSON for everything else. */
+export function logDestination(isTerminal: boolean): DestinationStream {
+  return isTerminal
+    ? pretty({ destination: 1, colorize: true, translateTime: 'HH:MM:ss.l', singleLine: true })
+    : pino.destination(1);
+}
+
+/** The node's logger: JSON lines, as the destination shows them. */
+export function createLogger(level: LevelWithSilent, destination?: DestinationStream): FatalLogger {
   const options = {
     level,
     base: null,

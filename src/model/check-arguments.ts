@@ -3,16 +3,16 @@
  */
 import { isJsonObject, type JsonObject } from '../base/json.js';
 import { findReferences, type Reference } from './references.js';
-import {
-  areTypesDisjoint,
-  isImpossible,
-  isSecretSchema,
-  secretPlaces,
-  subschema,
-  type SchemaChecker,
-} from './schema.js';
+import { areTypesDisjoint, isImpossible, isSecretAt, secretPlaces, subschema } from './schema-parts.js';
+import type { SchemaChecker } from './schema.js';
 import { asSecret } from './secret.js';
 import type { Violations } from './violations.js';
+
+/** The schemas of an undone step's arguments and output, parsed; undefined where there is none. */
+export interface UndoneSchemas {
+  readonly args: JsonObject | undefined;
+  readonly result: JsonObject | undefined;
+}
 
 /** What is checked. */
 export interface CallToCheck {
@@ -20,8 +20,8 @@ export interface CallToCheck {
   readonly args: JsonObject;
   /** The method's schema, as JSON. */
   readonly schema: string;
-  /** Which of `$args` and `$result` may stand in them: in an undo's declared arguments. */
-  readonly allowsOwn: boolean;
+  /** For an undo's own arguments, in which `$args` and `$result` may stand: the schemas of what these refer to. */
+  readonly undone: UndoneSchemas | undefined;
   /** Whether sealed secrets may stand in them: in those of a draft, sealed when they came. */
   readonly allowsSealed?: boolean;
   /** The output schema of a step that a reference names, parsed; undefined where there is none. */
@@ -29,6 +29,8 @@ export interface CallToCheck {
   /** Where the call stands in the request. */
   readonly at: string;
 }
+
+const misplaced = 'the method does not declare this property as a secret';
 
 /** See the head of this file. What is wrong goes to `violations`. */
 export function checkArguments(call: CallToCheck, checker: SchemaChecker, violations: Violations): void {
@@ -53,15 +55,14 @@ function checkReference(
   violations: Violations,
 ): void {
   const at = `${call.at}${reference.at}`;
-  const target = subschema(schema, reference.at);
   switch (reference.kind) {
     case 'malformed':
       violations.add('INVALID_REFERENCE', at, reference.rule);
       return;
     case 'secret':
       // Elsewhere a controller would treat it as ordinary data: it might log it, or put it into an object's name.
-      if (!isSecretSchema(target)) {
-        violations.add('SECRET_MISPLACED', at, 'the method does not declare this property as a secret');
+      if (!isSecretAt(schema, reference.at)) {
+        violations.add('SECRET_MISPLACED', at, misplaced);
       }
       if ('sealed' in reference.form && call.allowsSealed !== true) {
         violations.add(
@@ -72,44 +73,47 @@ function checkReference(
       }
       return;
     case 'args':
-    case 'result':
-      if (!call.allowsOwn) {
+    case 'result': {
+      if (call.undone === undefined) {
         violations.add('INVALID_REFERENCE', at, `$${reference.kind} can stand in an undo's arguments only`);
+        return;
+      }
+      const source = call.undone[reference.kind];
+      if (
+        source !== undefined &&
+        isSecretAt(source, reference.pointer) &&
+        !isSecretAt(schema, reference.at)
+      ) {
+        violations.add('SECRET_MISPLACED', at, misplaced);
       }
       return;
+    }
     case 'output':
-      checkOutput(
-        reference.step,
-        reference.pointer,
-        target,
-        call.outputSchemaOf(reference.step),
-        at,
-        violations,
-      );
+      checkOutput(reference, schema, call, violations);
   }
 }
 
-// eslint-disable-next-line max-params -- one call, from right above
 function checkOutput(
-  step: string,
-  pointer: string,
-  target: JsonObject | undefined,
-  outputSchema: JsonObject | undefined,
-  at: string,
+  { step, pointer, at: place }: Extract<Reference, { kind: 'output' }>,
+  schema: JsonObject,
+  call: CallToCheck,
   violations: Violations,
 ): void {
+  const at = `${call.at}${place}`;
+  const outputSchema = call.outputSchemaOf(step);
   if (outputSchema === undefined) return;
   if (isImpossible(outputSchema, pointer)) {
     violations.add('INVALID_REFERENCE', at, `the output of "${step}" has no "${pointer}"`);
     return;
   }
   const source = subschema(outputSchema, pointer);
+  const target = subschema(schema, place);
   if (areTypesDisjoint(source, target)) {
     const types = `${JSON.stringify(source?.['type'])}, where ${JSON.stringify(target?.['type'])} is needed`;
     violations.add('INVALID_REFERENCE', at, `"${pointer}" of the output of "${step}" is ${types}`);
   }
-  if (isSecretSchema(source) && !isSecretSchema(target)) {
-    violations.add('SECRET_MISPLACED', at, 'the method does not declare this property as a secret');
+  if (isSecretAt(outputSchema, pointer) && !isSecretAt(schema, place)) {
+    violations.add('SECRET_MISPLACED', at, misplaced);
   }
 }
 

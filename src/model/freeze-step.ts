@@ -7,7 +7,7 @@ import {
   type PlanMethod,
   type PlanStep,
 } from '../gen/store/steplock/store/v1/plan.js';
-import { checkArguments, parseArguments } from './check-arguments.js';
+import { checkArguments, parseArguments, type UndoneSchemas } from './check-arguments.js';
 import { findReferences } from './references.js';
 import type { SchemaChecker } from './schema.js';
 import type { Violations } from './violations.js';
@@ -112,7 +112,7 @@ export function checkCall(freezing: Freezing, step: PlanStep, schema: string, at
   const call = {
     args: parseArguments(step.arguments),
     schema,
-    allowsOwn: false,
+    undone: undefined,
     allowsSealed: freezing.areSealed === true,
     outputSchemaOf: (id: string) => outputSchemaOf(freezing, id),
     at,
@@ -122,9 +122,16 @@ export function checkCall(freezing: Freezing, step: PlanStep, schema: string, at
 
 function outputSchemaOf(freezing: Freezing, id: string): JsonObject | undefined {
   const step = freezing.stepById.get(id);
-  if (step === undefined) return undefined;
-  const methods = freezing.controller(step.controller)?.methods ?? [];
-  return methods.find((method) => method.name === step.method)?.outputSchema;
+  return step === undefined ? undefined : methodOf(freezing, step)?.outputSchema;
+}
+
+function undoneSchemas(freezing: Freezing, step: PlanStep): UndoneSchemas {
+  const method = methodOf(freezing, step);
+  return { args: method?.argumentsSchema, result: method?.outputSchema };
+}
+
+function methodOf(freezing: Freezing, { controller, method }: PlanStep): MethodDescription | undefined {
+  return freezing.controller(controller)?.methods.find((entry) => entry.name === method);
 }
 
 /** The steps whose outputs the arguments, or the undo's, refer to, its own left out. */
@@ -165,8 +172,7 @@ function freezeUndo(freezing: Freezing, step: PlanStep, at: string): UndoFields 
 /** How the method itself says that it is undone. */
 function declaredUndo(freezing: Freezing, step: PlanStep, at: string): UndoFields {
   const none = { undoMethod: '', undoArguments: Buffer.alloc(0) };
-  const methods = freezing.controller(step.controller)?.methods ?? [];
-  const undo = methods.find((method) => method.name === step.method)?.undo;
+  const undo = methodOf(freezing, step)?.undo;
   if (undo === 'none-needed') return { ...none, undoKind: UndoKind.NONE_NEEDED };
   if (undo === 'irreversible') return { ...none, undoKind: UndoKind.IRREVERSIBLE };
   if (undo === undefined) {
@@ -196,7 +202,7 @@ function checkUndoCall(
   const call = {
     args: parseArguments(isOwn ? undo.undoArguments : step.arguments),
     schema: method.argumentsSchema,
-    allowsOwn: isOwn,
+    undone: isOwn ? undoneSchemas(freezing, step) : undefined,
     allowsSealed: freezing.areSealed === true,
     outputSchemaOf: (id: string) => outputSchemaOf(freezing, id),
     at: isOwn ? `${at}.undo.call.arguments` : `${at}.call.arguments (as arguments of its undo)`,

@@ -12,8 +12,13 @@ export const limits = {
   dependenciesMax: 10_000,
   /** Arguments of one step, or of its undo, as JSON. */
   argumentsBytesMax: 1024 * kibibyte,
-  /** How deep arguments may be nested. */
-  argumentsDepthMax: 64,
+  /**
+   * How deep arguments and outputs may be nested. On the wire an object costs three levels (Struct, entry, Value), and
+   * the protobuf libraries of most languages read a hundred: what is deeper could be stored and never be shown.
+   */
+  jsonDepthMax: 24,
+  /** The same of arguments with outputs in the place of references, as they go to a controller. */
+  resolvedDepthMax: 30,
   /** A whole plan as stored. */
   planBytesMax: 16 * 1024 * kibibyte,
   /** One chunk of a plan as stored; a transaction's limit is 1.5 MiB. */
@@ -32,6 +37,12 @@ export const limits = {
   messageBytesMax: 2 * kibibyte,
   /** Labels of one workflow. */
   labelsMax: 32,
+  /** Labels that a step can ask for in a node. */
+  nodeLabelsMax: 8,
+  /** Steps that a limit lets work at once. */
+  limitMax: 10_000,
+  /** Resources that one workflow locks. */
+  locksMax: 20,
   /** A label's value. */
   labelValueBytesMax: 128,
   /** Places named in one refusal. */

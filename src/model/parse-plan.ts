@@ -4,11 +4,25 @@
  */
 import { durationToMs } from '../base/duration.js';
 import { idPattern, idRule } from '../base/ids.js';
-import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.js';
+import { isDeeperThan, isJsonObject, type JsonObject, type JsonValue } from '../base/json.js';
 import { toUtf8 } from '../base/bytes.js';
-import { UndoKind, type PlanGroup, type PlanStep } from '../gen/store/steplock/store/v1/plan.js';
-import type { GroupSpec, RetryPolicy, StepSpec, Undo } from '../gen/wire/steplock/v1/plan.js';
+import {
+  UndoKind,
+  type LockNeed,
+  type PlanGroup,
+  type PlanStep,
+} from '../gen/store/steplock/store/v1/plan.js';
+import type {
+  GroupSpec,
+  LockSpec,
+  NodeSelector,
+  RetryPolicy,
+  StepSpec,
+  Undo,
+} from '../gen/wire/steplock/v1/plan.js';
+import { problemOfLabels, sortLabels } from './labels.js';
 import { limits } from './limits.js';
+import { parseLocks } from './parse-locks.js';
 import type { Violations } from './violations.js';
 
 const noBytes = Buffer.alloc(0);
@@ -29,7 +43,28 @@ export function parseStep(spec: StepSpec, at: string, violations: Violations): P
     ...parseUndo(spec.undo, `${at}.undo`, violations),
     ...parseRetry(spec.retry, `${at}.retry`, violations),
     timeoutMs: parseMs(spec.timeout, limits.timeoutMsMin, limits.timeoutMsMax, `${at}.timeout`, violations),
+    ...parseNodes(spec.nodes, `${at}.nodes`, violations),
+    locks: parseStepLocks(spec.locks, `${at}.locks`, violations),
   };
+}
+
+function parseNodes(
+  nodes: NodeSelector | undefined,
+  at: string,
+  violations: Violations,
+): Pick<PlanStep, 'neighborhood' | 'nodeLabels'> {
+  const { neighborhood = '', labels = {} } = nodes ?? {};
+  if (neighborhood !== '') checkId(neighborhood, `${at}.neighborhood`, violations);
+  const problem = problemOfLabels(labels, limits.nodeLabelsMax);
+  if (problem !== undefined) violations.add('INVALID_VALUE', `${at}.labels${problem.at}`, problem.rule);
+  return { neighborhood, nodeLabels: sortLabels(labels) };
+}
+
+function parseStepLocks(specs: readonly LockSpec[], at: string, violations: Violations): LockNeed[] {
+  const parsed = parseLocks(specs);
+  if (Array.isArray(parsed)) return parsed;
+  violations.add(parsed.at === '' ? 'TOO_MANY' : 'INVALID_ID', `${at}${parsed.at}`, parsed.rule);
+  return [];
 }
 
 /** A group as a draft holds it. */
@@ -158,7 +193,10 @@ function checkDependencies(ids: readonly string[], at: string, violations: Viola
 
 /** Arguments as JSON. */
 function encodeArguments(args: JsonObject, at: string, violations: Violations): Buffer {
-  const problem = problemOfJson(args, 0);
+  const { jsonDepthMax } = limits;
+  const problem = isDeeperThan(args, jsonDepthMax)
+    ? `is nested deeper than ${jsonDepthMax} levels`
+    : problemOfJson(args);
   if (problem !== undefined) {
     violations.add('INVALID_VALUE', at, problem);
     return noBytes;
@@ -176,15 +214,14 @@ function encodeArguments(args: JsonObject, at: string, violations: Violations): 
 }
 
 /** What of a value that came as a Struct cannot stand in JSON. */
-function problemOfJson(value: JsonValue, depth: number): string | undefined {
-  if (depth > limits.argumentsDepthMax) return `is nested deeper than ${limits.argumentsDepthMax} levels`;
+function problemOfJson(value: JsonValue): string | undefined {
   if (typeof value === 'number' && !Number.isFinite(value)) return 'holds a number that is not finite';
   if (Array.isArray(value)) {
-    return firstDefined(value, (item) => problemOfJson(item, depth + 1));
+    return firstDefined(value, problemOfJson);
   }
   if (!isJsonObject(value)) return undefined;
   if (Object.hasOwn(value, '__proto__')) return 'holds a property named "__proto__"';
-  return firstDefined(Object.values(value), (item) => problemOfJson(item, depth + 1));
+  return firstDefined(Object.values(value), problemOfJson);
 }
 
 function firstDefined<T, R>(items: readonly T[], find: (item: T) => R | undefined): R | undefined {

@@ -4,7 +4,8 @@
  */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsModule from 'ajv-formats';
-import { isJsonObject, pointerTokens, type JsonObject, type JsonValue } from '../base/json.js';
+import type { JsonObject, JsonValue } from '../base/json.js';
+import { localTarget, partsAt } from './schema-parts.js';
 
 /** A place in a value that breaks its schema. */
 export interface SchemaViolation {
@@ -22,17 +23,18 @@ export interface SchemaChecker {
   check(schema: string, value: JsonValue, unresolved?: readonly string[]): SchemaViolation[];
 }
 
-const secretKeyword = 'x-steplock-secret';
 const compiledMax = 1_000;
-/** Errors of these keywords sum up errors below them. */
-const summaryKeywords = new Set([
+/** What these keywords say of a value hangs on the values within it. */
+const deepKeywords = new Set([
   'anyOf',
   'oneOf',
   'not',
   'if',
   'contains',
+  'const',
+  'enum',
+  'unevaluatedItems',
   'unevaluatedProperties',
-  'dependentSchemas',
 ]);
 
 // ajv-formats is CommonJS: its default export arrives inside the namespace's default.
@@ -45,7 +47,7 @@ export function createSchemaChecker(): SchemaChecker {
     const known = compiled.get(schema);
     if (known !== undefined) return known;
     // One Ajv a schema: two controllers may use one $id for different schemas.
-    const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: true });
+    const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: true, verbose: true });
     addFormats(ajv);
     const validate = ajv.compile(JSON.parse(schema) as object);
     if (compiled.size >= compiledMax) compiled.delete(compiled.keys().next().value ?? '');
@@ -65,19 +67,85 @@ export function createSchemaChecker(): SchemaChecker {
     check: (schema, value, unresolved = []) => {
       const validate = compile(schema);
       if (validate(value)) return [];
-      return (validate.errors ?? [])
-        .filter((error) => isDecided(error, unresolved))
-        .map((error) => ({ at: error.instancePath, description: describeError(error) }));
+      return decidedErrors(validate, unresolved).map((error) => ({
+        at: error.instancePath,
+        description: describeError(error),
+      }));
     },
   };
 }
 
-function isDecided(error: ErrorObject, unresolved: readonly string[]): boolean {
-  return !unresolved.some((pointer) => {
-    const isWithin = error.instancePath === pointer || error.instancePath.startsWith(`${pointer}/`);
-    const isAround = pointer.startsWith(`${error.instancePath}/`) && summaryKeywords.has(error.keyword);
-    return isWithin || isAround;
-  });
+/**
+ * The errors that stand whatever the references come to be. An error at a reference does not, and neither does one that
+ * sums up errors within its value (see {@link deepKeywords}) if a reference stands there, nor those errors themselves:
+ * of the branches of an `anyOf` another one may fit in the end.
+ */
+function decidedErrors(validate: ValidateFunction, unresolved: readonly string[]): ErrorObject[] {
+  const errors = validate.errors ?? [];
+  const root = validate.schema as JsonObject;
+  let decided: ErrorObject[] = [];
+  // Ajv notes the errors of branches before the one that sums them up.
+  for (const error of errors) {
+    const isWithin = unresolved.some((pointer) => isAtOrBelow(error.instancePath, pointer));
+    if (isWithin) continue;
+    const isAround = unresolved.some((pointer) => isAtOrBelow(pointer, error.instancePath));
+    if (!isAround || !deepKeywords.has(error.keyword)) {
+      decided.push(error);
+      continue;
+    }
+    const branches = branchesOf(error).map((branch) => ({
+      inPlace: new Set<unknown>(partsAt(root, branch)),
+      below: partsBelow(root, branch),
+    }));
+    const owners = (other: ErrorObject): number[] => {
+      if (!isAtOrBelow(other.instancePath, error.instancePath)) return [];
+      const isHere = other.instancePath === error.instancePath && other.propertyName === undefined;
+      return branches.flatMap(({ inPlace, below }, index) =>
+        (isHere ? inPlace : below).has(other.parentSchema) ? [index] : [],
+      );
+    };
+    // Where each branch has an error that stands, the whole does; one that several could have made counts for none.
+    const failed = new Set(decided.map(owners).flatMap((indexes) => (indexes.length === 1 ? indexes : [])));
+    if (failed.size === branches.length && isNoneFitting(error)) decided.push(error);
+    else decided = decided.filter((other) => owners(other).length === 0);
+  }
+  return decided;
+}
+
+function isAtOrBelow(pointer: string, above: string): boolean {
+  return pointer === above || pointer.startsWith(`${above}/`);
+}
+
+/** Whether the error says that no branch fits; of a `oneOf` several may. */
+function isNoneFitting({ keyword, params }: ErrorObject): boolean {
+  return keyword === 'anyOf' || (keyword === 'oneOf' && params['passingSchemas'] === null);
+}
+
+/** The schemas whose errors the error sums up. */
+function branchesOf({ keyword, schema, parentSchema }: ErrorObject): JsonValue[] {
+  switch (keyword) {
+    case 'anyOf':
+    case 'oneOf':
+      return schema as JsonValue[];
+    case 'if':
+      return [(parentSchema?.['then'] ?? {}) as JsonValue, (parentSchema?.['else'] ?? {}) as JsonValue];
+    default:
+      return [schema as JsonValue];
+  }
+}
+
+/** The schema and all schemas within it, those that it refers to included. */
+function partsBelow(root: JsonObject, schema: JsonValue): Set<unknown> {
+  const parts = new Set<unknown>();
+  const stack = [schema];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (typeof next !== 'object' || next === null || parts.has(next)) continue;
+    parts.add(next);
+    stack.push(...Object.values(next));
+    const target = Array.isArray(next) ? undefined : localTarget(root, next['$ref']);
+    if (target !== undefined) stack.push(target);
+  }
+  return parts;
 }
 
 function describeError(error: ErrorObject): string {
@@ -90,91 +158,4 @@ function describeError(error: ErrorObject): string {
     default:
       return message;
   }
-}
-
-/** The part of a schema that describes what the pointer names; undefined where the schema does not tell. */
-export function subschema(schema: JsonObject, pointer: string): JsonObject | undefined {
-  let current: JsonValue | undefined = schema;
-  for (const token of pointerTokens(pointer)) {
-    current = stepInto(followLocalRef(schema, current), token);
-  }
-  const found = followLocalRef(schema, current);
-  return isJsonObject(found) ? found : undefined;
-}
-
-function stepInto(schema: JsonValue | undefined, token: string): JsonValue | undefined {
-  if (!isJsonObject(schema)) return undefined;
-  const { properties, items, additionalProperties } = schema;
-  if (isJsonObject(properties) && Object.hasOwn(properties, token)) return properties[token];
-  if (/^[0-9]+$/.test(token) && isJsonObject(items)) return items;
-  return isJsonObject(additionalProperties) ? additionalProperties : undefined;
-}
-
-/** Follows `$ref: "#/…"`, at most a few times: a schema may refer in a circle. */
-function followLocalRef(root: JsonObject, schema: JsonValue | undefined): JsonValue | undefined {
-  let current = schema;
-  for (let depth = 0; depth < 8; depth++) {
-    if (!isJsonObject(current) || typeof current['$ref'] !== 'string') return current;
-    const reference: string = current['$ref'];
-    if (!reference.startsWith('#')) return undefined;
-    let target: JsonValue | undefined = root;
-    for (const token of pointerTokens(reference.slice(1))) {
-      target = isJsonObject(target) ? target[token] : undefined;
-    }
-    current = target;
-  }
-  return undefined;
-}
-
-/** Whether the schema rules out that anything stands where the pointer points. */
-export function isImpossible(schema: JsonObject, pointer: string): boolean {
-  let parent: JsonValue | undefined = schema;
-  for (const token of pointerTokens(pointer)) {
-    const current = followLocalRef(schema, parent);
-    if (!isJsonObject(current)) return false;
-    const child = stepInto(current, token);
-    if (child === undefined)
-      return current['additionalProperties'] === false && isJsonObject(current['properties']);
-    parent = child;
-  }
-  return false;
-}
-
-/** Whether the schema marks the value as a secret. */
-export function isSecretSchema(schema: JsonObject | undefined): boolean {
-  return schema?.[secretKeyword] === true;
-}
-
-/** The JSON types that a schema allows; undefined where it does not tell. */
-export function typesOf(schema: JsonObject | undefined): Set<string> | undefined {
-  const type = schema?.['type'];
-  if (typeof type === 'string') return new Set([type]);
-  if (Array.isArray(type)) return new Set(type.filter((item) => typeof item === 'string'));
-  return undefined;
-}
-
-/** Whether a value of the one kind can never be of the other. */
-export function areTypesDisjoint(left: JsonObject | undefined, right: JsonObject | undefined): boolean {
-  const leftTypes = typesOf(left);
-  const rightTypes = typesOf(right);
-  if (leftTypes === undefined || rightTypes === undefined) return false;
-  const overlap = [...leftTypes].some(
-    (type) =>
-      rightTypes.has(type) ||
-      (type === 'integer' && rightTypes.has('number')) ||
-      (type === 'number' && rightTypes.has('integer')),
-  );
-  return !overlap;
-}
-
-/** Pointers of the values that stand where the schema has a secret. */
-export function secretPlaces(schema: JsonObject, value: JsonValue, at = ''): string[] {
-  if (isSecretSchema(subschema(schema, at))) return [at];
-  if (Array.isArray(value)) {
-    return value.flatMap((item, index) => secretPlaces(schema, item, `${at}/${index}`));
-  }
-  if (!isJsonObject(value)) return [];
-  return Object.entries(value).flatMap(([key, item]) =>
-    secretPlaces(schema, item, `${at}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`),
-  );
 }

@@ -2,19 +2,24 @@
  * Which verb is allowed when: asked by the node that receives it, so that a caller hears at once, and again by the
  * workflow's owner, who decides. Pure.
  */
-import { isUndo, type StepId } from '../base/ids.js';
+import { isUndo, undoOf, type StepId } from '../base/ids.js';
 import { OutcomeState, type QueueItem, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../gen/store/steplock/store/v1/workflow.js';
 import { isFinal, isRollingBack, stateName, type State } from './workflow-state.js';
 
 /** The verbs that leave a record for the owner. */
-export type Verb = 'suspend' | 'resume' | 'cancel' | 'rollback' | 'retry' | 'skip' | 'delete';
+export type Verb =
+  'suspend' | 'resume' | 'cancel' | 'rollback' | 'retry' | 'skip' | 'delete' | 'break' | 'resolve';
 
 /** What a verb is judged by. */
 export interface VerbView {
   readonly state: State;
-  /** Whether a failed step of the plan stands in the way of resuming. */
+  /** Whether a failed or unknown step of the plan stands in the way of resuming. */
   readonly hasFailedStep: boolean;
+  /** For break: whether the workflow locks the resource. */
+  readonly hasLock?: boolean;
+  /** For resolve: whether that incident is open. */
+  readonly isIncidentOpen?: boolean;
   /** Whether an incident is open. */
   readonly hasOpenIncident: boolean;
   /** For retry and skip: the step's outcome, its undone step's outcome, and its queue item. */
@@ -23,6 +28,8 @@ export interface VerbView {
     readonly record: StepRecord | undefined;
     readonly undone: StepRecord | undefined;
     readonly item: QueueItem | undefined;
+    /** The queue item of its undo; undefined for an undo. */
+    readonly undoItem?: QueueItem | undefined;
     /** Whether there is a method that undoes it. */
     readonly hasUndoMethod: boolean;
   };
@@ -30,11 +37,13 @@ export interface VerbView {
 
 const S = HeadState;
 
-const allowed: Readonly<Record<Exclude<Verb, 'retry' | 'skip' | 'delete'>, readonly State[]>> = {
-  suspend: [S.SCHEDULED, S.RUNNING, S.ROLLING_BACK],
+const allowed: Readonly<
+  Record<Exclude<Verb, 'retry' | 'skip' | 'delete' | 'break' | 'resolve'>, readonly State[]>
+> = {
+  suspend: [S.SCHEDULED, S.QUEUED, S.RUNNING, S.ROLLING_BACK],
   resume: [S.SUSPENDING, S.SUSPENDED, S.ROLLBACK_SUSPENDING, S.ROLLBACK_SUSPENDED],
-  cancel: [S.SCHEDULED, S.RUNNING, S.SUSPENDING, S.SUSPENDED, S.STOPPING],
-  rollback: [S.SCHEDULED, S.RUNNING, S.SUSPENDING, S.SUSPENDED, S.STOPPING],
+  cancel: [S.SCHEDULED, S.QUEUED, S.RUNNING, S.SUSPENDING, S.SUSPENDED, S.STOPPING],
+  rollback: [S.SCHEDULED, S.QUEUED, S.RUNNING, S.SUSPENDING, S.SUSPENDED, S.STOPPING],
 };
 
 /** Why the verb is not allowed, or undefined if it is. */
@@ -46,9 +55,15 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
       return refusalOfRetry(view);
     case 'skip':
       return refusalOfSkip(view);
+    case 'resolve':
+      if (!isFinal(view.state)) return `the workflow is ${stateName(view.state)}: retry or skip the step`;
+      return view.isIncidentOpen === true ? undefined : 'the incident is resolved';
+    case 'break':
+      if (isFinal(view.state) || view.state === S.DELETING) return `the workflow is ${stateName(view.state)}`;
+      return view.hasLock === true ? undefined : 'the workflow does not lock that resource';
     case 'resume':
       if (view.hasFailedStep && !isRollingBack(view.state)) {
-        return 'a failed step stands in the way: retry or skip it first, or roll back';
+        return 'a step that failed, or of which nobody knows what came of it, stands in the way: retry or skip it first, or roll back';
       }
       break;
     default:
@@ -95,6 +110,8 @@ function refusalOfSkip({ state, step }: VerbView): string | undefined {
     return record === undefined && step.undone === undefined ? 'its step never ran' : undefined;
   }
   if (isForward(state)) return record === undefined || hasFailed(record) ? undefined : 'the step has ended';
-  if (isRollingBack(state)) return hasFailed(record) ? undefined : 'the step did not fail';
-  return `the workflow is ${stateName(state)}`;
+  if (!isRollingBack(state)) return `the workflow is ${stateName(state)}`;
+  // It would end with a call of the undo under way.
+  if (step.undoItem !== undefined) return `its undo is queued or running: skip that, ${undoOf(step.id)}`;
+  return hasFailed(record) ? undefined : 'the step did not fail';
 }

@@ -26,6 +26,8 @@ export interface QueuedStep {
   readonly item: QueueItem;
   /** Mod revision of the item. */
   readonly revision: number;
+  /** When this node saw it, by the monotonic clock: wall clocks of nodes differ, and a wait must not be cut short. */
+  readonly seenMs: number;
 }
 
 /** A workflow as every node knows it. */
@@ -43,6 +45,8 @@ export interface QueueViewOptions {
   readonly isMine: (key: string) => boolean;
   /** This node's own session: what it has claimed without being busy with it is lost. */
   readonly ownSession: number;
+  /** How long this node leaves the item to others; undefined if it may not run it. */
+  readonly delayMs: (key: string, item: QueueItem) => number | undefined;
   /** Something can be claimed that could not be before. */
   readonly onReady: () => void;
   /** The workflow's live record changed, or went. */
@@ -50,6 +54,8 @@ export interface QueueViewOptions {
   /** An item that this node is busy with is gone. */
   readonly onTakenAway: (key: string) => void;
 }
+
+const orphanLane = -1;
 
 /** See the head of this file. */
 export class QueueView {
@@ -152,12 +158,14 @@ export class QueueView {
       if (item === undefined) return;
       const step = {
         key,
-        lane: item.priority,
+        // What a lost node had begun comes before anything new.
+        lane: item.inDoubt ? orphanLane : item.priority,
         tenant: item.tenant,
         workflow: place.id,
         place,
         item,
         revision,
+        seenMs: this.#options.clock.monotonicMs(),
       };
       this.#steps.set(key, step);
       if (keysOfWorkflow === undefined) this.#byWorkflow.set(place.id, new Set([key]));
@@ -187,10 +195,13 @@ export class QueueView {
     for (const item of this.#byWorkflow.get(id) ?? []) this.#place(item);
   }
 
-  /** It went, or it came back with another session: then that it went was missed. */
+  /** It came, changed or went; or it came back with another session: then that it went was missed. */
   #onNode(key: string): void {
     const node = key.slice(prefixes.node.length);
-    for (const [itemKey, { item }] of this.#steps) if (item.claim?.node === node) this.#place(itemKey);
+    for (const [itemKey, { item }] of this.#steps) {
+      const isAffected = item.claim === undefined || item.claim.node === node;
+      if (isAffected) this.#place(itemKey);
+    }
   }
 
   /** Puts the item where it belongs: among those that can be claimed, behind a timer, or nowhere. */
@@ -202,15 +213,29 @@ export class QueueView {
       this.#ready.remove(key);
       return;
     }
-    const waitMs = step.item.notBeforeMs - this.#options.clock.nowMs();
-    if (waitMs > 0) {
+    const delayMs = this.#options.delayMs(key, step.item);
+    if (delayMs === undefined) {
+      // A node that joins or changes has it looked at again.
       this.#ready.remove(key);
+      return;
+    }
+    const dueMs = Math.max(0, step.seenMs + step.item.delayMs - this.#options.clock.monotonicMs());
+    if (dueMs > 0) this.#ready.remove(key);
+    const waitMs = dueMs + delayMs;
+    if (waitMs > 0 && !this.#ready.has(key)) {
       const cancel = this.#options.clock.setTimer(waitMs, () => {
-        this.#place(key);
+        this.#timers.delete(key);
+        this.#makeReady(key);
       });
       this.#timers.set(key, cancel);
       return;
     }
+    this.#makeReady(key);
+  }
+
+  #makeReady(key: string): void {
+    const step = this.#steps.get(key);
+    if (step === undefined || !this.#isClaimable(step)) return;
     this.#ready.add(step);
     this.#options.onReady();
   }

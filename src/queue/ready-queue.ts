@@ -102,14 +102,25 @@ export class ReadyQueue<T extends ReadyEntry> {
 /** How many entries of one workflow are asked about in one go. */
 const askedMax = 32;
 
-function firstAccepted<T>(steps: ReadonlyMap<string, T>, accepts: (entry: T) => boolean): T | undefined {
-  let asked = 0;
-  for (const entry of steps.values()) {
-    if (accepts(entry)) return entry;
-    asked += 1;
-    if (asked >= askedMax) return undefined;
+function firstAccepted<T>(steps: Map<string, T>, accepts: (entry: T) => boolean): T | undefined {
+  const refused: [string, T][] = [];
+  let found: T | undefined;
+  for (const [key, entry] of steps) {
+    if (accepts(entry)) {
+      found = entry;
+      break;
+    }
+    refused.push([key, entry]);
+    if (refused.length >= askedMax) break;
   }
-  return undefined;
+  // Where there are more than can be asked about, others are asked about next time.
+  if (steps.size > askedMax) {
+    for (const [key, entry] of refused) {
+      steps.delete(key);
+      steps.set(key, entry);
+    }
+  }
+  return found;
 }
 
 function moveToEnd<K, V>(map: Map<K, V>, key: K): void {

@@ -1,5 +1,6 @@
 /** Serves a controller as `steplock.v1.ControllerService`, for authors whose controller runs in a process of its own. */
 import { Server } from '@grpc/grpc-js';
+import { AbortScope } from '../base/abort.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import { systemRandom } from '../base/random.js';
 import type { CallContext, ControllerPort } from '../contract/contract.js';
@@ -50,7 +51,7 @@ export async function serveController(
   options: ServeOptions,
 ): Promise<ServedController> {
   const { log, address, clock = systemClock } = options;
-  const shutdown = new AbortController();
+  const shutdown = new AbortScope();
   const server = new Server(serverOptions());
   const { definition, implementation } = adaptService(ControllerServiceService, handlersOf(port, options), {
     clock,

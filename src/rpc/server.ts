@@ -4,14 +4,19 @@ import { Server } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
+import { AbortScope } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { DispatcherServiceService } from '../gen/wire/steplock/v1/dispatcher_service.js';
 import { IncidentServiceService } from '../gen/wire/steplock/v1/incident_service.js';
+import { LockServiceService } from '../gen/wire/steplock/v1/lock_service.js';
+import { AdmissionServiceService } from '../gen/wire/steplock/v1/admission_service.js';
 import { WorkflowServiceService } from '../gen/wire/steplock/v1/workflow_service.js';
 import { adaptService, type AdapterOptions } from '../grpc/adapter.js';
 import { bindServer, serverOptions, stopServer } from '../grpc/channel.js';
 import type { Api } from './context.js';
 import { dispatcherHandlers } from './dispatcher/service.js';
+import { lockHandlers } from './lock/service.js';
+import { admissionHandlers } from './admission/service.js';
 import { incidentHandlers } from './incident/service.js';
 import { workflowHandlers } from './workflow/service.js';
 
@@ -30,6 +35,8 @@ const services = [
   'steplock.v1.WorkflowService',
   'steplock.v1.DispatcherService',
   'steplock.v1.IncidentService',
+  'steplock.v1.LockService',
+  'steplock.v1.AdmissionService',
 ];
 const descriptorsUrl = new URL('../gen/descriptors.binpb', import.meta.url);
 
@@ -44,7 +51,7 @@ export async function createApiServer(
   clock: Clock,
   hasReflection: boolean,
 ): Promise<ApiServer> {
-  const shutdown = new AbortController();
+  const shutdown = new AbortScope();
   const options: AdapterOptions = { clock, random: api.random, log: api.log, shutdown: shutdown.signal };
   const server = new Server(serverOptions());
   const add = ({ definition, implementation }: ReturnType<typeof adaptService>): void => {
@@ -53,6 +60,8 @@ export async function createApiServer(
   add(adaptService(WorkflowServiceService, workflowHandlers(api), options));
   add(adaptService(DispatcherServiceService, dispatcherHandlers(api), options));
   add(adaptService(IncidentServiceService, incidentHandlers(api), options));
+  add(adaptService(LockServiceService, lockHandlers(api), options));
+  add(adaptService(AdmissionServiceService, admissionHandlers(api), options));
   const health = new HealthImplementation(
     Object.fromEntries(services.map((name) => [name, 'NOT_SERVING' as const])),
   );

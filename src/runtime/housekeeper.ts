@@ -1,16 +1,15 @@
 /**
  * Sweeps what nobody needs any more, on one node at a time (the owner of shard 0): records of requests older than a
- * day, and chunks of plans whose head never came.
+ * day, and chunks of plans whose head never came. How old a request is the keeper has measured itself, by its monotonic
+ * clock: with a wall clock that is ahead it would forget fresh ones, and what is then sent again would run twice.
  */
 import { isAborted } from '../base/abort.js';
 import { sleep, type Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import { errorText } from '../errors/index.js';
-import { RequestRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import type { Logger } from '../log/log.js';
 import { limits } from '../model/limits.js';
 import { keys, prefixes, workflowOfKey } from '../store/keys.js';
-import { decodeRecord } from '../store/records.js';
 import {
   isAbsent,
   isUnchanged,
@@ -32,6 +31,12 @@ export interface HousekeeperOptions {
   readonly commit: (unit: Unit) => Promise<UnitResult>;
 }
 
+/** What the store's revision was, by the monotonic clock. */
+interface Sample {
+  readonly revision: number;
+  readonly atMs: number;
+}
+
 const sweepMs = 600_000;
 const pageSize = 500;
 
@@ -40,6 +45,8 @@ export class Housekeeper {
   readonly #options: HousekeeperOptions;
   /** Chunks without a head, as seen by the last sweep: only what was there then and has not changed is swept. */
   #suspects = new Map<string, number>();
+  /** The store's revision at earlier sweeps, oldest first; a new keeper has none, which only delays. */
+  #samples: readonly Sample[] = [];
 
   constructor(options: HousekeeperOptions) {
     this.#options = options;
@@ -61,13 +68,25 @@ export class Housekeeper {
     }
   }
 
-  /** Forgets requests older than a day; gives how many. */
+  /** Forgets requests that have been there for a day as this keeper saw it; gives how many. */
   async sweepRequests(): Promise<number> {
-    const { clock } = this.#options;
-    const oldest = clock.nowMs() - limits.requestLifeMs;
-    return await this.#sweep(prefixes.request, (kv) => {
-      return decodeRecord(RequestRecord, kv).timeMs < oldest ? [] : undefined;
-    });
+    const oldRevision = await this.#revisionOfOld();
+    return await this.#sweep(prefixes.request, (kv) => (kv.modRevision <= oldRevision ? [] : undefined));
+  }
+
+  /** What was written at this revision or before has been there for as long as requests are remembered; 0 for nothing. */
+  async #revisionOfOld(): Promise<number> {
+    const { store, clock } = this.#options;
+    const { revision } = await store.list(prefixRange(prefixes.request), { limit: 1, keysOnly: true });
+    // After the answer: what it counts was there by then.
+    const sample: Sample = { revision, atMs: clock.monotonicMs() };
+    // A store that was restored from a backup gives the same revisions to other writes.
+    const former = this.#samples.filter((earlier) => earlier.revision <= revision);
+    const isRestored = former.length < this.#samples.length;
+    const samples = [...(isRestored ? [] : former), sample];
+    const old = samples.findLastIndex(({ atMs }) => atMs <= sample.atMs - limits.requestLifeMs);
+    this.#samples = samples.slice(Math.max(0, old));
+    return samples[old]?.revision ?? 0;
   }
 
   /** Deletes chunks that have had no head for a whole sweep; gives how many. */
@@ -76,7 +95,7 @@ export class Housekeeper {
     const suspects = new Map<string, number>();
     const headless = new Set<string>();
     for (const prefix of [prefixes.plan, prefixes.draft]) {
-      for await (const kv of this.#walk(prefix, true)) {
+      for await (const kv of this.#walk(prefix)) {
         const place = workflowOfKey(kv.key);
         if (place === undefined || (await store.get(keys.head(place.workflow))) !== undefined) continue;
         if (this.#suspects.get(kv.key) === kv.modRevision) headless.add(kv.key);
@@ -100,7 +119,7 @@ export class Housekeeper {
   async #sweep(prefix: string, judge: (kv: KeyValue) => Compare[] | undefined): Promise<number> {
     const { commit, random } = this.#options;
     let swept = 0;
-    for await (const kv of this.#walk(prefix, prefix !== prefixes.request)) {
+    for await (const kv of this.#walk(prefix)) {
       const guards = judge(kv);
       if (guards === undefined) continue;
       const result = await commit({
@@ -114,10 +133,13 @@ export class Housekeeper {
     return swept;
   }
 
-  async *#walk(prefix: string, keysOnly: boolean): AsyncGenerator<KeyValue> {
+  async *#walk(prefix: string): AsyncGenerator<KeyValue> {
     const range = prefixRange(prefix);
     for (let start = range.start; ;) {
-      const page = await this.#options.store.list({ start, end: range.end }, { limit: pageSize, keysOnly });
+      const page = await this.#options.store.list(
+        { start, end: range.end },
+        { limit: pageSize, keysOnly: true },
+      );
       yield* page.kvs;
       const last = page.kvs.at(-1);
       if (!page.more || last === undefined) return;

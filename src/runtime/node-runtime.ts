@@ -2,10 +2,14 @@
  * A node without its network face: session after session, it joins the cluster, decides and executes, and leaves. All
  * that survives a session is the cache of the store; whoever was busy under the old session has been told to stop.
  */
+import { Admission } from '../admission/admission.js';
 import { AbortScope, isAborted } from '../base/abort.js';
 import { sleep, type Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import { newUuid, type NodeId } from '../base/ids.js';
+import { LockTable } from '../lock/lock-table.js';
+import { Members } from '../cluster/members.js';
+import { setNodeDraining } from '../cluster/drain.js';
 import { Dispatcher } from '../dispatcher/dispatcher.js';
 import type { ControllerDirectory, OutcomeSink, SecretVault } from '../dispatcher/ports.js';
 import { Engine } from '../engine/engine.js';
@@ -16,7 +20,9 @@ import type { Logger } from '../log/log.js';
 import { createSchemaChecker, type SchemaChecker } from '../model/schema.js';
 import { Batcher } from '../store/batcher.js';
 import { StoreCache } from '../store/cache.js';
+import { NodeRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { keys, prefixes, ranges } from '../store/keys.js';
+import { readRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import type { Unit, UnitResult } from '../store/unit.js';
 import { readClusterFacts, type ClusterFacts } from './cluster-records.js';
@@ -34,8 +40,12 @@ export interface NodeRuntimeOptions {
   readonly version: string;
   /** How long its claims outlive it. */
   readonly ttlMs: number;
+  /** What steps can ask for. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Steps that it runs at once. */
   readonly capacity: number;
+  /** Of these controllers, at most so many steps of that. */
+  readonly capacityOf: ReadonlyMap<string, number>;
   /** How many shards a new cluster gets. */
   readonly shards: number;
   /** How often everything cached is listed and compared. */
@@ -64,10 +74,15 @@ export class NodeRuntime {
   readonly plans = new PlanCache(planStepsMax);
   readonly checker: SchemaChecker = createSchemaChecker();
   readonly cache: StoreCache;
+  readonly members: Members;
+  readonly locks: LockTable;
+  readonly admission: Admission;
   readonly #options: NodeRuntimeOptions;
   readonly #scope = new AbortScope();
   #facts: ClusterFacts | undefined;
   #membership: Membership | undefined;
+  /** Outlives a session: a node that lost its lease while it was draining goes on doing so. */
+  #isDraining = false;
   #running: Promise<void> | undefined;
   readonly #waiting = new Set<() => void>();
   readonly #listeners = new Set<(isMember: boolean) => void>();
@@ -75,9 +90,14 @@ export class NodeRuntime {
   constructor(options: NodeRuntimeOptions) {
     this.#options = options;
     const { store, clock, log, resyncMs } = options;
-    const { node, shard, live, verb, queue, controller } = prefixes;
-    const kept = [node, shard, live, verb, queue, controller];
+    const { node, shard, live, verb, queue, controller, lock, permit } = prefixes;
+    const kept = [node, shard, live, verb, queue, controller, lock, permit, keys.policy];
     this.cache = new StoreCache({ store, clock, log, range: ranges.all, kept, resyncMs });
+    this.members = new Members(this.cache, log);
+    this.admission = new Admission(this.cache, clock);
+    this.locks = new LockTable(this.cache, (resource) => {
+      this.#membership?.engine.onLockFreed(resource);
+    });
   }
 
   /** What the node is a member by; undefined while it is not. */
@@ -120,13 +140,46 @@ export class NodeRuntime {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes no more steps, and waits until those that run have ended, or the time is up. */
+  /**
+   * Takes no new work, gives shards and what it polls to others, and waits until its calls have ended, or the time is
+   * up. Without others it just takes nothing new.
+   */
   async drain(timeoutMs: number): Promise<void> {
     const { clock } = this.#options;
     const untilMs = clock.monotonicMs() + timeoutMs;
-    this.#membership?.dispatcher.drain();
+    this.#startDraining();
     while ((this.#membership?.dispatcher.busyCount ?? 0) > 0 && clock.monotonicMs() < untilMs) {
       await sleep(clock, drainLookMs);
+    }
+  }
+
+  /** Whether it takes no new work. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  #startDraining(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#options.log.info({ node: this.#options.nodeId }, 'node gives its work away');
+    this.#membership?.dispatcher.drain();
+    // Not waited for: if the store does not answer, the end of the session tells the others as well.
+    this.#tellOthers().catch((error: unknown) => {
+      this.#options.log.warn({ cause: errorText(error) }, 'others not told that this node is draining');
+    });
+  }
+
+  async #tellOthers(): Promise<void> {
+    const { nodeId, random } = this.#options;
+    for (;;) {
+      const membership = this.#membership;
+      const kv = this.cache.get(keys.node(nodeId));
+      const record = kv === undefined ? undefined : readRecord(NodeRecord, kv);
+      if (membership === undefined || kv?.lease === undefined || record === undefined) return;
+      const { lease, modRevision } = kv;
+      if (record.draining || kv.createRevision !== membership.session.revision) return;
+      if (await setNodeDraining({ record, lease, revision: modRevision }, membership.batcher, random)) return;
+      await sleep(this.#options.clock, drainLookMs, membership.session.signal);
     }
   }
 
@@ -195,6 +248,8 @@ export class NodeRuntime {
       // A key of ours that anybody else deleted ends what runs under it, whatever the lease says.
       if (event.key !== keys.node(nodeId) || event.revision <= session.revision) return;
       if (event.kv?.createRevision !== session.revision) session.end('the node record is gone');
+      // Any node may have been asked to let this one drain.
+      else if (this.members.get(nodeId)?.record.draining === true) this.#startDraining();
     });
     this.#setMembership(membership);
     this.#wakeWaiting();
@@ -210,7 +265,7 @@ export class NodeRuntime {
   }
 
   async #openSession(): Promise<Session> {
-    const { store, clock, random, log, ttlMs, nodeId, address, neighborhood, version, capacity } =
+    const { store, clock, random, log, ttlMs, nodeId, address, neighborhood, labels, version, capacity } =
       this.#options;
     return await openSession({
       store,
@@ -224,6 +279,8 @@ export class NodeRuntime {
         instance: newUuid(random),
         address: address(),
         neighborhood,
+        labels: { ...labels },
+        draining: this.#isDraining,
         version,
         capacity,
         controllers: [...this.#options.localControllers],
@@ -233,8 +290,8 @@ export class NodeRuntime {
   }
 
   #assemble(session: Session): Membership {
-    const { store, clock, random, log, capacity, controllers, secrets } = this.#options;
-    const { cache, plans, checker } = this;
+    const { store, clock, random, log, capacity, capacityOf, controllers, secrets } = this.#options;
+    const { cache, members, locks, admission, plans, checker } = this;
     const { shards, generation } = this.#facts ?? { shards: this.#options.shards, generation: 1 };
     const batcher = new Batcher({
       store,
@@ -256,14 +313,18 @@ export class NodeRuntime {
     const common = { store, batcher, clock, random, log, plans, cache, session };
     const dispatcher = new Dispatcher({
       ...common,
+      members,
+      admission,
       capacity,
+      capacityOf,
       controllers,
       secrets,
       checker,
       outcomes,
       generation,
     });
-    const engine = new Engine({ ...common, dispatch: dispatcher, shards });
+    const engine = new Engine({ ...common, members, locks, dispatch: dispatcher, shards });
+    if (this.#isDraining) dispatcher.drain();
     return { session, batcher, engine, dispatcher };
   }
 

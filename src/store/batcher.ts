@@ -51,6 +51,8 @@ interface Waiting {
   readonly operations: number;
   readonly bytes: number;
   readonly deferred: Deferred<UnitResult>;
+  /** Whether a transaction with it got no answer: when its guard fails later, it may be that it was applied then. */
+  mayBeApplied: boolean;
 }
 
 /** See the head of this file. */
@@ -90,7 +92,7 @@ export class Batcher {
     if (this.#options.signal.aborted) throw leaseLost(this.#options.signal.reason);
     const deferred = createDeferred<UnitResult>();
     const operations = Math.max(unit.compares.length, unit.ops.length);
-    this.#waiting.push({ unit, operations, bytes: sizeOf(unit), deferred });
+    this.#waiting.push({ unit, operations, bytes: sizeOf(unit), deferred, mayBeApplied: false });
     this.#schedule();
     return await deferred.promise;
   }
@@ -158,15 +160,18 @@ export class Batcher {
   }
 
   async #settle(batch: readonly Waiting[]): Promise<void> {
-    const { result, wasResent } = await sendUntilAnswered(toTxn(this.#options.guard, batch), this.#options);
+    const { result } = await sendUntilAnswered(toTxn(this.#options.guard, batch), {
+      ...this.#options,
+      onUnanswered: () => {
+        for (const waiting of batch) waiting.mayBeApplied = true;
+      },
+    });
     this.#sent = { transactions: this.#sent.transactions + 1, units: this.#sent.units + batch.length };
     if (!result.succeeded) {
       this.#options.onGuardFailed();
       throw leaseLost('The session is no longer the one in the store');
     }
-    const outcomes = batch.map((waiting, index) =>
-      outcomeOf(waiting.unit, result.results[index], result, wasResent),
-    );
+    const outcomes = batch.map((waiting, index) => outcomeOf(waiting, result.results[index], result));
     for (const [index, outcome] of outcomes.entries()) {
       const waiting = batch[index];
       if (outcome.applied && waiting !== undefined) this.#options.onApplied?.(waiting.unit, outcome.revision);
@@ -195,16 +200,15 @@ function nested(unit: Unit): Txn {
 }
 
 function outcomeOf(
-  unit: Unit,
+  { unit, mayBeApplied }: Waiting,
   answer: OpResult | undefined,
   result: TxnResult,
-  wasResent: boolean,
 ): UnitResult {
   assert(answer?.type === 'txn', 'A nested transaction is answered by one');
   if (answer.result.succeeded) return { applied: true, revision: result.revision };
   const read = answer.result.results[0];
   const witness: KeyValue | undefined = read?.type === 'get' ? read.kvs[0] : undefined;
-  if (wasResent && witness !== undefined && wasWrittenBy(witness.value, unit.id)) {
+  if (mayBeApplied && witness !== undefined && wasWrittenBy(witness.value, unit.id)) {
     return { applied: true, revision: witness.modRevision };
   }
   return { applied: false, witness };

@@ -100,6 +100,8 @@ export class StoreCache {
   applyUnit(unit: Unit, revision: number): void {
     for (const op of unit.ops) {
       if (op.type === 'put') {
+        // Of a record that the cache does not have yet, only the watch can tell when it was created.
+        if (this.#isKept(op.key) && this.#lacksFormer(unit, op.key)) continue;
         const createRevision = this.#entries.get(op.key)?.createRevision ?? (revision as Revision);
         const kv = {
           key: op.key,
@@ -162,6 +164,15 @@ export class StoreCache {
       else this.#entries.set(key, kv);
     }
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Whether the unit changed something else than what is cached of the key. */
+  #lacksFormer({ compares }: Unit, key: string): boolean {
+    const known = this.#entries.get(key)?.modRevision;
+    return compares.some(
+      ({ at, target, relation, revision }) =>
+        at === key && target === 'mod' && relation === '=' && revision > 0 && revision !== known,
+    );
   }
 
   #isKept(key: string): boolean {

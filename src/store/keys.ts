@@ -27,8 +27,25 @@ export const prefixes = {
   queue: 'queue/',
   request: 'request/',
   incident: 'incident/',
+  lock: 'lock/',
+  permit: 'permit/',
   controller: 'controller/',
 } as const;
+
+/** How a resource is locked. */
+export type LockMode = 'exclusive' | 'shared';
+
+/** A workflow's ticket for a resource. */
+export interface LockKey {
+  readonly resource: string;
+  readonly mode: LockMode;
+  readonly workflow: WorkflowKey;
+}
+
+// Slashes of the resource's name must not end its part of the key.
+const lockPrefix = (resource: string): string => `${prefixes.lock}${encodeURIComponent(resource)}/`;
+const lockModePrefix = (resource: string, mode: LockMode): string =>
+  `${lockPrefix(resource)}${mode === 'exclusive' ? 'x' : 's'}/`;
 
 const shardText = (shard: number): string => String(shard).padStart(3, '0');
 const inWorkflow = (prefix: string, { shard, id }: WorkflowKey): string =>
@@ -38,6 +55,9 @@ const inWorkflow = (prefix: string, { shard, id }: WorkflowKey): string =>
 export const keys = {
   cluster: 'meta/cluster',
   generation: 'meta/generation',
+  policy: 'meta/policy',
+  permit: (system: string, limitClass: string, slot: number): string =>
+    `${prefixes.permit}${system}/${limitClass}/${String(slot).padStart(5, '0')}`,
   node: (id: NodeId): string => `${prefixes.node}${id}`,
   shard: (shard: number): string => `${prefixes.shard}${shardText(shard)}`,
   live: (workflow: WorkflowKey): string => inWorkflow(prefixes.live, workflow),
@@ -51,6 +71,8 @@ export const keys = {
   request: (requestId: string): string => `${prefixes.request}${requestId}`,
   incident: (workflow: WorkflowKey, name: string): string =>
     `${inWorkflow(prefixes.incident, workflow)}/${name}`,
+  lock: ({ resource, mode, workflow }: LockKey): string =>
+    inWorkflow(lockModePrefix(resource, mode), workflow),
   controller: (id: string): string => `${prefixes.controller}${id}`,
 };
 
@@ -64,6 +86,10 @@ export const ranges = {
   steps: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.step, workflow)}/`),
   verbs: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.verb, workflow)}/`),
   queue: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.queue, workflow)}/`),
+  /** All tickets of that mode for a resource. */
+  locksOfMode: (resource: string, mode: LockMode): KeyRange => prefixRange(lockModePrefix(resource, mode)),
+  /** All tickets for a resource. */
+  locks: (resource: string): KeyRange => prefixRange(lockPrefix(resource)),
   incidents: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.incident, workflow)}/`),
 };
 
@@ -77,6 +103,17 @@ export function workflowOfKey(
   );
   if (!isOfWorkflow || shard === undefined || id === undefined) return undefined;
   return { workflow: { shard: Number(shard), id: id as WorkflowId }, rest: rest.join('/') };
+}
+
+/** What a ticket's key names; undefined for other keys. */
+export function lockOfKey(key: string): LockKey | undefined {
+  const [prefix, resource, mode, shard, id] = key.split('/');
+  if (prefix !== 'lock' || resource === undefined || id === undefined) return undefined;
+  return {
+    resource: decodeURIComponent(resource),
+    mode: mode === 'x' ? 'exclusive' : 'shared',
+    workflow: { shard: Number(shard), id: id as WorkflowId },
+  };
 }
 
 /** The shard that a workflow belongs to: FNV-1a of its id. Never changes while the workflow exists. */

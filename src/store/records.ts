@@ -42,6 +42,15 @@ export function decodeRecord<T>(type: RecordType<T>, kv: Pick<KeyValue, 'key' | 
   }
 }
 
+/** The record that a key holds, or undefined when its bytes are no such record: for looking at what others own. */
+export function readRecord<T>(type: RecordType<T>, kv: Pick<KeyValue, 'value'>): T | undefined {
+  try {
+    return type.decode(kv.value);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Tag of field 1 with wire type 2, in protobuf's encoding. */
 const unitIdTag = 0x0a;
 

@@ -15,6 +15,8 @@ export interface SendOptions {
   readonly log: Logger;
   /** Ends the sending. */
   readonly signal: AbortSignal;
+  /** A sending was not answered: from now on it may have been applied, also when a later one is refused. */
+  readonly onUnanswered?: () => void;
 }
 
 const resendMsMin = 20;
@@ -40,6 +42,7 @@ export async function sendUntilAnswered(txn: Txn, options: SendOptions): Promise
       return { result: await store.txn(txn), wasResent: sendings > 0 };
     } catch (error) {
       if (!isReason(error, 'OUTCOME_UNKNOWN', 'STORE_UNAVAILABLE', 'STORE_FULL')) throw error;
+      options.onUnanswered?.();
       const fields = { reason: error.reason, sendings: sendings + 1, cause: errorText(error) };
       log.warn(fields, 'the store has not answered, sending the same again');
       const waitMs = Math.min(resendMsMin * 2 ** Math.min(sendings, 10), resendMsMax);

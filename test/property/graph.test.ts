@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { createSeededRandom, randomBelow } from '../../src/base/random.js';
 import { buildGraph, Countdown, findCycle, topologicalOrder, wavesOf } from '../../src/model/graph.js';
+import { runs } from '../support/runs.js';
 import { allRequirements, drawGraph, requirements, type DrawnGraph } from '../support/graphs.js';
 
 const drawn = fc
@@ -52,7 +53,7 @@ describe('Countdown', () => {
           expect(passed.size).to.equal(declared.steps.length);
           expect(seen.size).to.equal(graph.nodeCount);
         }),
-        { numRuns: 300 },
+        runs(300),
       );
     });
   }
@@ -75,7 +76,7 @@ describe('topologicalOrder() and wavesOf()', () => {
           expect(waves[index]).to.equal(latest + 1);
         }
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });
@@ -86,7 +87,7 @@ describe('findCycle()', () => {
       fc.property(drawn, ({ graph }) => {
         expect(findCycle(buildGraph(graph.steps, graph.groups))).to.equal(undefined);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 
@@ -116,7 +117,7 @@ describe('findCycle()', () => {
         }
         expect(cycle).to.not.equal(undefined);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

@@ -2,7 +2,7 @@
  * Checks the invariants (docs/guarantees.md) after every effect on the array and every change of the store, from
  * outside: from what the array did and what the store says, never from what the engine remembers.
  */
-import { undoOf, type StepId } from '../../src/base/ids.js';
+import { isUndo, undoOf, type StepId } from '../../src/base/ids.js';
 import type { CallContext } from '../../src/contract/index.js';
 import { PlanChunk, UndoKind } from '../../src/gen/store/steplock/store/v1/plan.js';
 import { OutcomeState, QueueItem, StepRecord } from '../../src/gen/store/steplock/store/v1/step.js';
@@ -13,18 +13,18 @@ import { isFinal, moves, stateName } from '../../src/model/workflow-state.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
 import { keys, ranges, shardOf, workflowOfKey, type WorkflowKey } from '../../src/store/keys.js';
 import { decodeRecord, type RecordType } from '../../src/store/records.js';
-import type { StoreEvent } from '../../src/store/store.js';
+import type { KeyValue, StoreEvent } from '../../src/store/store.js';
+import { AdmissionRules } from './admission-rules.js';
+import { LockRules } from './lock-rules.js';
 import type { Effect, ModelArray } from './model-array.js';
-
-/** A broken invariant. */
-export class InvariantError extends Error {
-  override readonly name = 'InvariantError';
-}
 
 /** See the head of this file. */
 export class Checker {
   readonly #server: Mvcc;
+  readonly #onBroken: (message: string) => void;
   readonly #shards: number;
+  readonly #locks: LockRules;
+  readonly #admission: AdmissionRules;
   readonly #heads = new Map<string, WorkflowHead>();
   readonly #records = new Map<string, StepRecord>();
   readonly #plans = new Map<string, Plan>();
@@ -32,11 +32,17 @@ export class Checker {
   readonly #begunUndos = new Set<string>();
   array: ModelArray | undefined;
 
-  constructor(server: Mvcc, shards: number) {
+  /** `onBroken` hears of each broken invariant; nothing is thrown, for the code under test would catch it. */
+  constructor(server: Mvcc, shards: number, onBroken: (message: string) => void) {
+    this.#onBroken = onBroken;
     this.#server = server;
     this.#shards = shards;
+    this.#admission = new AdmissionRules(server);
+    this.#locks = new LockRules(server, (id) => this.headOf(id));
     server.watch(ranges.all, server.revision, (batch) => {
       for (const event of batch.events) this.#onEvent(event);
+      // As of the end of the revision: what it wrote belongs together.
+      for (const event of batch.events) if (event.type === 'put') this.#onQueued(event.kv);
     });
   }
 
@@ -65,6 +71,33 @@ export class Checker {
     return this.#read(StepRecord, keys.step(this.keyOf(id), step));
   }
 
+  /** A call is begun only in a workflow that wants it; one in doubt may be looked into at any time. */
+  #onQueued(kv: KeyValue): void {
+    if (!kv.key.startsWith('queue/')) return;
+    const before = this.#items.get(kv.key);
+    const item = decodeRecord(QueueItem, kv);
+    this.#items.set(kv.key, item);
+    const isBegun = item.attempt > (before?.attempt ?? 0) && item.claim !== undefined;
+    // A repeat of a call in doubt is no new one.
+    const problem = this.#admission.onItem(kv.key, item, isBegun && before?.inDoubt !== true);
+    this.#assert(problem === undefined, `${item.workflowId}/${item.stepId}: ${problem ?? ''}`);
+    if (!isBegun || before?.inDoubt === true) return;
+    const state = this.headOf(item.workflowId)?.state ?? HeadState.UNSPECIFIED;
+    const wanted = isUndo(item.stepId as StepId) ? HeadState.ROLLING_BACK : HeadState.RUNNING;
+    this.#assert(state === wanted, `${item.workflowId}/${item.stepId}: begun while ${stateName(state)} (1)`);
+  }
+
+  readonly #items = new Map<string, QueueItem>();
+
+  /** Before a controller is asked after a call: the asking node still has the step. */
+  onAsk(context: CallContext, node: string, what: string): void {
+    const step = (context.direction === 'undo' ? undoOf(context.step as StepId) : context.step) as StepId;
+    const item = this.#read(QueueItem, keys.queue(this.keyOf(context.workflow), step));
+    const session = this.#server.get(keys.node(node as never))?.createRevision;
+    const name = `${context.workflow}/${step} attempt ${context.attempt}`;
+    this.#assert(item?.claim?.session === session, `${name}: ${what} without a valid claim (10)`);
+  }
+
   /** Before a controller is called: the intent stands, the session lives, and what the step waits for is over. */
   onCall(context: CallContext, node: string): void {
     const step = (context.direction === 'undo' ? undoOf(context.step as StepId) : context.step) as StepId;
@@ -76,6 +109,8 @@ export class Checker {
     );
     const session = this.#server.get(keys.node(node as never))?.createRevision;
     this.#assert(item?.claim?.session === session, `${name}: called without a valid claim (10)`);
+    const problem = this.#locks.onCall(context.workflow);
+    this.#assert(problem === undefined, `${name}: ${problem ?? ''}`);
     if (context.direction === 'undo') this.#onUndoCall(context, name);
     else this.#onForwardCall(context, name);
   }
@@ -100,6 +135,8 @@ export class Checker {
 
   /** Once all workflows have ended: the array holds what their states say. */
   checkEnd(ids: readonly string[]): void {
+    const left = this.#locks.atEnd() ?? this.#admission.atEnd();
+    this.#assert(left === undefined, left ?? '');
     for (const id of ids) {
       const head = this.headOf(id);
       if (head === undefined) continue;
@@ -163,6 +200,10 @@ export class Checker {
     if (place === undefined) return;
     if (key.startsWith('head/')) this.#onHead(place.workflow.id, event);
     if (key.startsWith('step/')) this.#onRecord(key, event);
+    if (key.startsWith('queue/') && event.type === 'delete') {
+      this.#items.delete(key);
+      this.#admission.onGone(key);
+    }
   }
 
   #onHead(id: string, event: StoreEvent): void {
@@ -178,6 +219,10 @@ export class Checker {
     }
     const head = decodeRecord(WorkflowHead, event.kv);
     this.#heads.set(id, head);
+    if (isFinal(head.state)) {
+      const problem = this.#locks.onEnd(this.keyOf(id), head);
+      this.#assert(problem === undefined, `${id}: ${problem ?? ''}`);
+    }
     if (before === undefined || before.state === head.state) return;
     const canReach = reachable(before.state).has(head.state);
     this.#assert(canReach, `${id}: moved from ${stateName(before.state)} to ${stateName(head.state)} (9)`);
@@ -205,7 +250,7 @@ export class Checker {
   }
 
   #assert(condition: boolean, message: string): void {
-    if (!condition) throw new InvariantError(message);
+    if (!condition) this.#onBroken(message);
   }
 }
 

@@ -3,7 +3,7 @@ import { randomBelow, type Random } from '../../src/base/random.js';
 
 /** Probabilities by kind; 0 when the fault does not occur in this run. */
 export interface Faults {
-  /** Of the node dying, at each point around a write or a call. */
+  /** Of a node dying, at each point around a write or a call. */
   readonly crash: number;
   /** Of a request that never arrives. */
   readonly lostRequest: number;
@@ -17,10 +17,14 @@ export interface Faults {
   readonly droppedBatch: number;
   /** Of the store standing still for a while, with each call. */
   readonly storeStall: number;
-  /** Of the node standing still for a while, with each call. */
+  /** Of a node standing still for a while, with each call. */
   readonly nodeStall: number;
   /** Of an operator doing something, each second. */
   readonly operator: number;
+  /** Of a node being stopped in an orderly way, each second. */
+  readonly drain: number;
+  /** Of a system being held, or released, each second. */
+  readonly hold: number;
   /** Of history being compacted, each second. */
   readonly compaction: number;
 }
@@ -36,6 +40,8 @@ export const noFaults: Faults = {
   storeStall: 0,
   nodeStall: 0,
   operator: 0,
+  drain: 0,
+  hold: 0,
   compaction: 0,
 };
 
@@ -53,6 +59,8 @@ export function drawFaults(random: Random): Faults {
     storeStall: maybe(0.01),
     nodeStall: maybe(0.01),
     operator: maybe(0.5),
+    drain: maybe(0.1),
+    hold: maybe(0.2),
     compaction: maybe(0.5),
   };
 }

@@ -9,6 +9,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '10' },
     workflows: { type: 'string', default: '3' },
     trace: { type: 'boolean', default: false },
+    'until-broken': { type: 'boolean', default: false },
   },
 });
 

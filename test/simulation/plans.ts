@@ -1,7 +1,12 @@
 /** Random plans: graphs with groups, steps of every kind, scripted to fail in every way. */
 import { randomBelow, type Random } from '../../src/base/random.js';
 import type { JsonObject } from '../../src/base/json.js';
-import type { GroupSpec, StepSpec } from '../../src/gen/wire/steplock/v1/plan.js';
+import {
+  LockMode,
+  type GroupSpec,
+  type LockSpec,
+  type StepSpec,
+} from '../../src/gen/wire/steplock/v1/plan.js';
 import { OnFailure, RunningSteps, type WorkflowSettings } from '../../src/gen/wire/steplock/v1/workflow.js';
 
 const methods = [
@@ -38,7 +43,26 @@ export function drawPlan(random: Random, stepsMax: number): DrawnPlan {
       drawStep(random, `s${index}`, band >= 0 && random.next() < 0.5 ? `g${band}` : '', dependsOn, failShare),
     );
   }
-  return { steps, groups, settings: drawSettings(random) };
+  const settings = drawSettings(random);
+  if (random.next() < 0.5) {
+    settings.locks = drawLocks(random, 3);
+    const [first] = steps;
+    if (first !== undefined) first.locks = drawLocks(random, 2);
+  }
+  return { steps, groups, settings };
+}
+
+/** `sys-0` and `sys-1` have limits in some runs. */
+function drawSystem(random: Random): string {
+  const system = randomBelow(random, 4);
+  return system < 3 ? `sys-${system}` : '';
+}
+
+function drawLocks(random: Random, most: number): LockSpec[] {
+  return Array.from({ length: randomBelow(random, most + 1) }, () => ({
+    resource: `array/${randomBelow(random, 3)}`,
+    mode: random.next() < 0.5 ? LockMode.EXCLUSIVE : LockMode.SHARED,
+  }));
 }
 
 function drawStep(
@@ -61,11 +85,17 @@ function drawStep(
   return {
     id,
     description: '',
+    locks: [],
     group,
     dependsOn,
     action: {
       $case: 'call',
-      value: { controller: random.next() < 0.5 ? 'local' : 'remote', method, system: '', arguments: args },
+      value: {
+        controller: random.next() < 0.5 ? 'local' : 'remote',
+        method,
+        system: drawSystem(random),
+        arguments: args,
+      },
     },
   };
 }
@@ -82,5 +112,6 @@ function drawSettings(random: Random): WorkflowSettings {
     onFailure: onFailure ?? OnFailure.ROLL_BACK,
     runningSteps: random.next() < 0.5 ? RunningSteps.CANCEL : RunningSteps.LET_END,
     description: '',
+    locks: [],
   };
 }

@@ -1,28 +1,24 @@
 /** One simulated run: a store, a model array, one node with the shipped code, a client that submits, an operator. */
 import { newUuid, type NodeId, type StepId } from '../../src/base/ids.js';
 import { randomBelow } from '../../src/base/random.js';
-import type { CallContext, ControllerPort } from '../../src/contract/index.js';
-import { ControllerRegistry } from '../../src/controllers/registry.js';
 import { SteplockError } from '../../src/errors/index.js';
+import { PolicyRecord } from '../../src/gen/store/steplock/store/v1/cluster.js';
+import { keys } from '../../src/store/keys.js';
 import { OutcomeState } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../../src/gen/store/steplock/store/v1/workflow.js';
-import { silentLogger, type Logger } from '../../src/log/log.js';
 import type { Verb } from '../../src/model/verbs.js';
 import { isFinal, stateName } from '../../src/model/workflow-state.js';
-import { NodeRuntime } from '../../src/runtime/node-runtime.js';
-import { SpaceKeeper } from '../../src/runtime/space-keeper.js';
 import type { Api } from '../../src/rpc/context.js';
 import { submitWorkflow } from '../../src/rpc/workflow/submit.js';
 import { askOwner } from '../../src/rpc/workflow/verbs.js';
 import { Mvcc } from '../../src/store/embedded/index.js';
-import { Checker, InvariantError } from './checker.js';
-import { createSimController } from './controllers.js';
+import { Checker } from './checker.js';
 import { drawFaults, noFaults, type Faults } from './faults.js';
 import { ModelArray } from './model-array.js';
 import { drawPlan } from './plans.js';
-import { overNetwork } from './remote-port.js';
 import { Scheduler, SimProcess } from './scheduler.js';
-import { SimStore, type SimNetwork } from './sim-store.js';
+import { startSimNode } from './sim-node.js';
+import type { SimNetwork } from './sim-store.js';
 
 /** What a run is made of. */
 export interface WorldOptions {
@@ -50,13 +46,14 @@ export interface RunResult {
 }
 
 const shards = 4;
-const nodeId = 'n1' as NodeId;
+const nodesMax = 3;
 const faultyMs = 60_000;
 const endMs = 3_600_000;
 
 interface Instance {
   readonly process: SimProcess;
   readonly api: Api;
+  isClosing: boolean;
 }
 
 /** See the head of this file. */
@@ -68,26 +65,27 @@ export class World {
   readonly network: SimNetwork;
   readonly #options: WorldOptions;
   readonly #ids: string[] = [];
-  #instance: Instance | undefined;
+  readonly #instances = new Map<NodeId, Instance>();
   #failure: string | undefined;
   #crashes = 0;
-  #instances = 0;
+  #started = 0;
   #pendingSubmissions = 0;
+  #hasLimits = false;
 
   constructor(options: WorldOptions) {
     this.#options = options;
     this.scheduler = new Scheduler(options.seed);
     this.server = new Mvcc({ clock: { monotonicMs: () => this.scheduler.nowMs } });
-    this.checker = new Checker(this.server, shards);
+    this.checker = new Checker(this.server, shards, (message) => {
+      this.#fail(message);
+    });
     this.array = new ModelArray(
       () => this.scheduler.nowMs,
       (effect) => {
         this.trace(
           `array: ${effect.kind} ${effect.context.workflow}/${effect.context.step} (attempt ${effect.context.attempt}, ${effect.context.direction})`,
         );
-        this.#guard(() => {
-          this.checker.onEffect(effect);
-        });
+        this.checker.onEffect(effect);
       },
     );
     this.checker.array = this.array;
@@ -112,23 +110,26 @@ export class World {
   async run(): Promise<RunResult> {
     this.#options.prepare?.(this);
     this.trace(`faults: ${JSON.stringify(this.network.faults)}`);
-    this.#startNode();
-    this.#expireLeases();
     const { random } = this.scheduler;
+    const nodes = 1 + randomBelow(random, nodesMax);
+    for (let index = 1; index <= nodes; index++) this.#startNode(`n${index}` as NodeId);
+    this.#expireLeases();
+    this.#hasLimits = randomBelow(random, 2) === 0;
+    this.#setPolicy([]);
     const count = 1 + randomBelow(random, this.#options.workflowsMax);
-    for (let index = 0; index < count; index++) this.#submit(random.next() * 10_000);
+    // All at once in one run out of two: what wants the same then comes within one transaction.
+    const spreadMs = randomBelow(random, 2) === 0 ? 5 : 10_000;
+    for (let index = 0; index < count; index++) this.#submit(random.next() * spreadMs);
     this.#everySecond();
     await this.#runUntil(() => false, faultyMs);
     this.trace('the faults are over');
+    this.#setPolicy([]);
     (this.network as { faults: Faults }).faults = noFaults;
     await this.#runUntil(() => this.#hasAllEnded(), faultyMs + 600_000);
     this.#resolveForEver();
     await this.#runUntil(() => this.#hasAllEnded(), endMs);
-    if (this.#failure === undefined)
-      this.#guard(() => {
-        this.#checkEnd();
-      });
-    this.#instance?.process.kill();
+    if (this.#failure === undefined) this.#checkEnd();
+    for (const { process } of this.#instances.values()) process.kill();
     return this.#result();
   }
 
@@ -157,16 +158,6 @@ export class World {
     };
   }
 
-  /** Runs a check; what it finds ends the run. */
-  #guard(check: () => void): void {
-    try {
-      check();
-    } catch (error) {
-      if (!(error instanceof InvariantError)) throw error;
-      this.#fail(error.message);
-    }
-  }
-
   #fail(message: string): void {
     this.trace(`BROKEN: ${message}`);
     this.#failure ??= message;
@@ -178,128 +169,80 @@ export class World {
     this.trace(`${process.name} dies ${point}`);
     this.#crashes += 1;
     process.kill();
-    this.#instance = undefined;
-    this.scheduler.after(8_000 * this.scheduler.random.next(), () => {
-      this.#startNode();
-    });
+    for (const [nodeId, instance] of this.#instances) {
+      if (instance.process === process) this.#startLater(nodeId);
+    }
     return true;
   }
 
-  #startNode(): void {
-    this.#instances += 1;
-    const process = new SimProcess(
-      `node#${this.#instances}`,
-      this.scheduler,
-      5_000 * (this.scheduler.random.next() - 0.5),
-    );
+  #startLater(nodeId: NodeId): void {
+    this.#instances.delete(nodeId);
+    this.scheduler.after(8_000 * this.scheduler.random.next(), () => {
+      this.#startNode(nodeId);
+    });
+  }
+
+  /** A node of those that run, at random. */
+  #anyApi(): Api | undefined {
+    const apis = [...this.#instances.values()]
+      .map(({ api }) => api)
+      .filter((api) => api.runtime.facts !== undefined);
+    return apis[randomBelow(this.scheduler.random, Math.max(1, apis.length))];
+  }
+
+  /** A node is stopped in an orderly way, and started again later. */
+  #drainOne(): void {
+    const entries = [...this.#instances];
+    const [nodeId, instance] = entries[randomBelow(this.scheduler.random, Math.max(1, entries.length))] ?? [];
+    if (nodeId === undefined || instance === undefined || instance.isClosing) return;
+    instance.isClosing = true;
+    this.trace(`${instance.process.name} (${nodeId}) is told to end`);
+    const { runtime } = instance.api;
+    void runtime
+      .drain(5_000)
+      .then(async () => {
+        await runtime.close();
+      })
+      .then(() => {
+        if (instance.process.isDead) return;
+        this.trace(`${instance.process.name} has ended`);
+        instance.process.kill();
+        this.#startLater(nodeId);
+      });
+  }
+
+  #startNode(nodeId: NodeId): void {
+    this.#started += 1;
+    const { scheduler, network, array, checker } = this;
+    // One clock in four is up to half an hour off, as when nobody set it.
+    const rangeMs = randomBelow(scheduler.random, 4) === 0 ? 3_600_000 : 5_000;
+    const skewMs = rangeMs * (scheduler.random.next() - 0.5);
+    const process = new SimProcess(`${nodeId}#${this.#started}`, scheduler, skewMs);
     this.trace(`${process.name} starts`);
-    const store = new SimStore(this.network, process);
-    const { clock } = process;
-    const { random } = this.scheduler;
-    const log = this.#logger();
-    const local = this.#checked(createSimController({ array: this.array, process, network: this.network }));
-    const beyond = new SimProcess('controller', this.scheduler, 0);
-    const far = createSimController({
-      array: this.array,
-      process: beyond,
-      network: { ...this.network, mayCrash: () => false },
-    });
-    const remote = this.#checked(overNetwork(far, process, this.network));
-    const locals = new Map([
-      ['local', local],
-      ['remote', remote],
-    ]);
-    const controllers = new ControllerRegistry({
-      locals,
-      connect: () => {
-        throw new Error('No remote controllers here');
-      },
-      checker: undefined as never,
-      log,
-    });
-    const runtime = new NodeRuntime({
-      store,
-      clock,
-      random,
-      log,
-      nodeId,
-      address: () => '',
-      neighborhood: '',
-      version: 'simulated',
-      ttlMs: 5_000,
-      capacity: 1 + randomBelow(random, 8),
-      shards,
-      resyncMs: 10_000,
-      controllers,
-      localControllers: [...locals.keys()],
-      secrets: { open: async () => await Promise.resolve(''), seal: () => undefined },
-    });
-    const space = new SpaceKeeper({
-      store,
-      cache: runtime.cache,
-      clock,
-      log,
-      isKeeper: () => false,
-      historyMs: 60_000,
-    });
-    this.#instance = {
-      process,
-      api: { runtime, store, controllers, space, sealer: undefined, clock, random, log },
+    const trace = (line: string): void => {
+      this.trace(line);
     };
-    runtime.start();
+    const isTraced = this.#options.onTrace !== undefined;
+    const api = startSimNode({ nodeId, process, network, array, checker, shards, trace, isTraced });
+    this.#instances.set(nodeId, { process, api, isClosing: false });
+    // It may have died before it had started.
+    if (process.isDead) this.#startLater(nodeId);
   }
 
-  #checked(port: ControllerPort): ControllerPort {
-    const note = (context: CallContext, what: string): void => {
-      this.trace(
-        `call: ${what} ${context.workflow}/${context.direction === 'undo' ? 'undo.' : ''}${context.step} attempt ${context.attempt} token ${context.fencingToken.revision}`,
-      );
-      if (what === 'execute')
-        this.#guard(() => {
-          this.checker.onCall(context, nodeId);
-        });
-    };
-    return {
-      description: port.description,
-      execute: async (context, method, args) => {
-        note(context, 'execute');
-        return await port.execute(context, method, args);
-      },
-      poll: async (context, method, task, args) => await port.poll(context, method, task, args),
-      probe: async (context, method, args) => {
-        note(context, 'probe');
-        return await port.probe(context, method, args);
-      },
-      cancel: async (context, method, task) => {
-        note(context, 'cancel');
-        await port.cancel(context, method, task);
-      },
-    };
-  }
-
-  #logger(): Logger {
-    if (this.#options.onTrace === undefined) return silentLogger;
-    const write = (fields: object, message: string): void => {
-      this.trace(
-        `log: ${message} ${JSON.stringify(fields, (key, value: unknown) => (value instanceof Error ? value.stack : value))}`,
-      );
-    };
-    const make = (bound: object): Logger => ({
-      debug: (fields, message) => {
-        write({ ...bound, ...fields }, message);
-      },
-      info: (fields, message) => {
-        write({ ...bound, ...fields }, message);
-      },
-      warn: (fields, message) => {
-        write({ ...bound, ...fields }, message);
-      },
-      error: (fields, message) => {
-        write({ ...bound, ...fields }, message);
-      },
-      child: (fields) => make({ ...bound, ...fields }),
-    });
-    return make({});
+  /** Limits of two systems, and what is held. */
+  #setPolicy(held: readonly string[]): void {
+    this.trace(`policy: held are ${held.join(', ')}`);
+    const value = PolicyRecord.encode({
+      unitId: 'operator',
+      limits: this.#hasLimits
+        ? [
+            { system: 'sys-0', limitClass: '', max: 1 },
+            { system: 'sys-1', limitClass: '', max: 2 },
+          ]
+        : [],
+      holds: held.map((name) => ({ kind: 'system', name, actor: 'operator', reason: 'because', timeMs: 1 })),
+    }).finish();
+    this.server.txn({ compares: [], then: [{ type: 'put', key: keys.policy, value }], otherwise: [] });
   }
 
   #expireLeases(): void {
@@ -319,8 +262,8 @@ export class World {
     const attempt = (): void => {
       if (isAnswered) return;
       this.scheduler.after(3_000, attempt);
-      const api = this.#instance?.api;
-      if (api?.runtime.facts === undefined) return;
+      const api = this.#anyApi();
+      if (api === undefined) return;
       const request = {
         requestId,
         workflowId: '',
@@ -358,6 +301,9 @@ export class World {
     const { random } = this.scheduler;
     const { faults } = this.network;
     if (random.next() < faults.operator) this.#operate();
+    if (random.next() < faults.drain) this.#drainOne();
+    // Somebody holds a system, or releases it.
+    if (random.next() < faults.hold) this.#setPolicy(random.next() < 0.5 ? [] : ['sys-1']);
     if (random.next() < faults.compaction) this.server.compact(this.server.revision);
     this.scheduler.after(1_000, () => {
       this.#everySecond();
@@ -380,6 +326,7 @@ export class World {
       'retry',
       'skip',
       'skip',
+      'break',
     ];
     const verb = verbs[randomBelow(random, verbs.length)] ?? 'resume';
     const steps = this.checker.planOf(id).steps;
@@ -393,8 +340,8 @@ export class World {
 
   #ask(id: string, verb: Verb, step: StepId | undefined, keep: boolean): void {
     const { random } = this.scheduler;
-    const api = this.#instance?.api;
-    if (api?.runtime.facts === undefined) return;
+    const api = this.#anyApi();
+    if (api === undefined) return;
     this.trace(`operator: ${verb} ${id} ${step ?? ''}`);
     const call = {
       verb,
@@ -406,6 +353,7 @@ export class World {
       keep,
       cancelRunning: random.next() < 0.5,
       output: { object: 'skipped' },
+      resource: 'array/0',
       ...(step === undefined ? {} : { step }),
     };
     askOwner(api, call, { signal: new AbortController().signal, deadlineMs: Infinity }).then(
@@ -452,11 +400,11 @@ export class World {
   }
 
   #checkEnd(): void {
-    if (this.#pendingSubmissions > 0) throw new InvariantError('a submission was never answered (7)');
+    if (this.#pendingSubmissions > 0) this.#fail('a submission was never answered (7)');
     for (const id of this.#ids) {
       const head = this.checker.headOf(id);
       const state = head?.state ?? 0;
-      if (!isFinal(state)) throw new InvariantError(`${id} stands still in ${stateName(state)} (7)`);
+      if (!isFinal(state)) this.#fail(`${id} stands still in ${stateName(state)} (7)`);
     }
     this.checker.checkEnd(this.#ids);
   }

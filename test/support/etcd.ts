@@ -18,10 +18,16 @@ export interface EtcdProcess {
   readonly port: number;
   /** Its version, e.g. `3.4.23`. */
   readonly version: string;
+  /** Where its data lies. */
+  readonly directory: string;
   /** Stops it where it is (SIGSTOP). */
   pause(): void;
   /** Lets it go on. */
   resume(): void;
+  /** Ends it with no time for anything (SIGKILL); its data stays. */
+  kill(): Promise<void>;
+  /** After that: starts it again on the same data and ports, and waits until it is healthy. */
+  restart(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
 }
@@ -33,16 +39,19 @@ export async function startEtcd(...flags: readonly string[]): Promise<EtcdProces
   const directory = await mkdtemp(join(tmpdir(), 'steplock-etcd-'));
   const [port, peerPort] = await freePorts();
   const url = `http://127.0.0.1:${port}`;
-  const child = run(directory, url, `http://127.0.0.1:${peerPort}`, flags);
+  const start = (): ChildProcess => run(directory, url, `http://127.0.0.1:${peerPort}`, flags);
+  let child = start();
   const killAtExit = (): void => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  };
   const stop = async (): Promise<void> => {
     process.removeListener('exit', killAtExit);
-    if (child.exitCode === null && child.signalCode === null) {
-      const exit = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exit;
-    }
+    await kill();
     await rm(directory, { recursive: true, force: true });
   };
   try {
@@ -51,8 +60,14 @@ export async function startEtcd(...flags: readonly string[]): Promise<EtcdProces
       url,
       port,
       version,
+      directory,
       pause: () => child.kill('SIGSTOP'),
       resume: () => child.kill('SIGCONT'),
+      kill,
+      restart: async () => {
+        child = start();
+        await untilHealthy(child, url);
+      },
       stop,
     };
   } catch (error) {

@@ -51,6 +51,9 @@ export function planStep(id: string, patch: Partial<PlanStep> = {}): PlanStep {
     timeoutMs: 10_000,
     kind: 'call',
     prompt: '',
+    neighborhood: '',
+    nodeLabels: {},
+    locks: [],
     ...patch,
   };
 }
@@ -103,6 +106,7 @@ export function stepSpec(id: string, args: JsonObject = {}, patch: Partial<StepS
     description: '',
     group: '',
     dependsOn: [],
+    locks: [],
     action: { $case: 'call', value: { controller: 'c', method: 'make', system: '', arguments: args } },
     ...patch,
   };
@@ -144,6 +148,7 @@ export function queueItem(patch: Partial<QueueItem> = {}): QueueItem {
     series: 0,
     task: '',
     notBeforeMs: 0,
+    delayMs: 0,
     progressPercent: 0,
     progressMessage: '',
     lastAttempts: [],
@@ -151,6 +156,10 @@ export function queueItem(patch: Partial<QueueItem> = {}): QueueItem {
     startTimeMs: 0,
     attemptTimeMs: 0,
     effect: EffectKind.NONE,
+    neighborhood: '',
+    nodeLabels: {},
+    limitClass: '',
+    permits: [],
     ...patch,
   };
 }
@@ -171,6 +180,7 @@ export function stepRecord(stepId: string, state: OutcomeState, patch: Partial<S
     startTimeMs: 2,
     endTimeMs: 3,
     incidentId: '',
+    permits: [],
     ...patch,
   };
 }
@@ -198,6 +208,8 @@ export function workflowHead(patch: Partial<WorkflowHead> = {}): WorkflowHead {
     history: [],
     cancelRunning: false,
     requestId: '',
+    locks: [],
+    elapsedMs: 0,
     ...patch,
   };
 }
@@ -216,6 +228,8 @@ export function verbRecord(verb: string, requestId: string, patch: Partial<VerbR
     cancelRunning: false,
     output: Buffer.alloc(0),
     digest: 'digest',
+    resource: '',
+    incidentId: '',
     ...patch,
   };
 }

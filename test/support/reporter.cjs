@@ -1,4 +1,5 @@
-// mocha's spec reporter, which also writes how many tests passed and failed to a file: `--reporter-option file=…`.
+// mocha's spec reporter, which also writes how many tests passed, and which failed and why, to a file:
+// `--reporter-option file=…`.
 const { writeFileSync } = require('node:fs');
 const mocha = require('mocha');
 
@@ -6,9 +7,14 @@ class CountingReporter extends mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     const file = options.reporterOptions?.file ?? options.reporterOption?.file;
+    const failed = [];
+    runner.on('fail', (test, error) => {
+      failed.push(`${test.fullTitle()}: ${error?.message ?? String(error)}`);
+    });
     runner.once('end', () => {
       const { passes, failures, pending } = runner.stats;
-      if (file !== undefined) writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, pending }));
+      if (file !== undefined)
+        writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, pending, failures: failed }));
     });
   }
 }

@@ -37,6 +37,7 @@ export const deleteVolume: VolumeMethod<DeleteArguments> = {
     }
     if (hasDeleted(call)) return done({ volume });
     const record = await readRecord(call.paths);
+    call.trace.effect = 'none';
     if (record === undefined) {
       await removeUnrecorded(call);
     } else if (isMeant(call, record)) {

@@ -18,7 +18,7 @@ import { isAbsent, isUnchanged } from '../../store/store.js';
 import type { Api } from '../context.js';
 import { digestOf, findRequest, rememberRequest } from '../requests.js';
 import { checkId, checkRequestId } from '../workflow/names.js';
-import { controllerNotFound, toController } from './service.js';
+import { controllerNotFound, toController } from './controllers.js';
 
 /** See RegisterController. */
 export async function registerController(

@@ -1,10 +1,10 @@
 /** DispatcherService: the queue, the claims, the nodes and the controllers, as this node sees them. */
 import { msToDate } from '../../base/duration.js';
-import type { NodeId } from '../../base/ids.js';
-import { SteplockError } from '../../errors/index.js';
+import { idPattern, type NodeId } from '../../base/ids.js';
 import { NodeRecord, ShardRecord } from '../../gen/store/steplock/store/v1/cluster.js';
 import { QueueItem } from '../../gen/store/steplock/store/v1/step.js';
 import {
+  DrainNodeRequest,
   GetControllerRequest,
   ListClaimsRequest,
   ListControllersRequest,
@@ -13,7 +13,6 @@ import {
   RegisterControllerRequest,
   UnregisterControllerRequest,
   type Claim,
-  type Controller,
   type DispatcherServiceService,
   type ListClaimsResponse,
   type ListQueueResponse,
@@ -21,14 +20,15 @@ import {
   type QueueEntry,
 } from '../../gen/wire/steplock/v1/dispatcher_service.js';
 import { unary, type Handler } from '../../grpc/adapter.js';
-import type { KnownController } from '../../controllers/registry.js';
-import { toWireDescription } from '../../remote/description-codec.js';
+import { ReadyQueue, type ReadyEntry } from '../../queue/ready-queue.js';
 import { keys, prefixes } from '../../store/keys.js';
 import { decodeRecord } from '../../store/records.js';
 import { prefixRange, type KeyValue } from '../../store/store.js';
 import type { Api } from '../context.js';
-import { pageOf, parsePage } from '../pages.js';
+import { invalidToken, pageOf, parsePage } from '../pages.js';
 import { stepName } from '../workflow/names.js';
+import { controllerNotFound, toController } from './controllers.js';
+import { drainNode } from './drain.js';
 import { registerController, unregisterController } from './register.js';
 
 /** See above. */
@@ -37,6 +37,10 @@ export function dispatcherHandlers(api: Api): { readonly [Name in keyof Dispatch
     listQueue: unary(ListQueueRequest, async (request) => await listQueue(api, request)),
     listClaims: unary(ListClaimsRequest, async (request) => await listClaims(api, request)),
     listNodes: unary(ListNodesRequest, async () => ({ nodes: await listNodes(api) })),
+    drainNode: unary(DrainNodeRequest, async (request) => {
+      const node = await drainNode(api, request);
+      return { node: (await listNodes(api)).find(({ name }) => name === `nodes/${node}`) };
+    }),
     registerController: unary(
       RegisterControllerRequest,
       async (request) => await registerController(api, request),
@@ -57,43 +61,62 @@ export function dispatcherHandlers(api: Api): { readonly [Name in keyof Dispatch
   };
 }
 
-/** The error for a controller that is not registered. */
-export function controllerNotFound(name: string): SteplockError {
-  return new SteplockError('CONTROLLER_NOT_FOUND', `No controller ${name}`, { metadata: { name } });
+/** An item of the queue as it is stored. */
+interface StoredItem {
+  readonly kv: KeyValue;
+  readonly item: QueueItem;
 }
 
-/** A controller as the wire shows it. */
-export function toController({ id, endpoint, description }: KnownController): Controller {
-  return { name: `controllers/${id}`, endpoint, description: toWireDescription(description) };
-}
-
-/** A page of the queue: what is claimed, or what is not. */
+/** A page of the queue: what is claimed, or what is not; `inOrder` puts it into the order in which it is shown. */
 async function listItems(
   api: Api,
   request: { pageSize: number; pageToken: string },
   kind: 'queue' | 'claims',
-): Promise<{ kvs: { kv: KeyValue; item: QueueItem }[]; nextPageToken: string }> {
+  inOrder: (items: readonly StoredItem[]) => readonly StoredItem[],
+): Promise<{ kvs: readonly StoredItem[]; nextPageToken: string }> {
   const filter = { kind };
   const { size, after } = parsePage(request, filter, prefixes.queue);
-  const range = prefixRange(prefixes.queue);
-  const start = after === undefined ? range.start : `${after.key}\0`;
   const options = after === undefined ? {} : { revision: after.revision };
-  const { kvs, revision } = await api.store.list({ start, end: range.end }, options);
+  const { kvs, revision } = await api.store.list(prefixRange(prefixes.queue), options);
   const wanted = kvs
     .map((kv) => ({ kv, item: decodeRecord(QueueItem, kv) }))
     .filter(({ item }) => (item.claim !== undefined) === (kind === 'claims'));
-  const shown = wanted.slice(0, size);
+  const ordered = inOrder(wanted);
+  const first = after === undefined ? 0 : ordered.findIndex(({ kv }) => kv.key === after.key) + 1;
+  if (after !== undefined && first === 0) throw invalidToken('it names no step');
+  const shown = ordered.slice(first, first + size);
   const last = shown.at(-1);
-  const isCut = wanted.length > size && last !== undefined;
+  const isCut = first + size < ordered.length && last !== undefined;
   return { kvs: shown, nextPageToken: isCut ? pageOf({ key: last.kv.key, revision }, filter) : '' };
 }
 
-async function listQueue(api: Api, request: ListQueueRequest): Promise<ListQueueResponse> {
-  const { kvs, nextPageToken } = await listItems(api, request, 'queue');
-  return { entries: kvs.map(({ item }) => toQueueEntry(item)), nextPageToken };
+/** In the order in which a node with free slots takes them; then those that wait for their time, the next one first. */
+function asTaken(items: readonly StoredItem[]): StoredItem[] {
+  const oldestFirst = [...items].sort(
+    (left, right) =>
+      left.kv.createRevision - right.kv.createRevision || (left.kv.key < right.kv.key ? -1 : 1),
+  );
+  const ready = new ReadyQueue<StoredItem & ReadyEntry>();
+  for (const stored of oldestFirst) {
+    const { priority: lane, tenant, workflowId: workflow, notBeforeMs } = stored.item;
+    if (notBeforeMs === 0) ready.add({ ...stored, key: stored.kv.key, lane, tenant, workflow });
+  }
+  const later = oldestFirst.filter(({ item }) => item.notBeforeMs > 0);
+  return [...ready.inOrder(), ...later.sort((left, right) => left.item.notBeforeMs - right.item.notBeforeMs)];
 }
 
-function toQueueEntry(item: QueueItem): QueueEntry {
+async function listQueue(api: Api, request: ListQueueRequest): Promise<ListQueueResponse> {
+  const { kvs, nextPageToken } = await listItems(api, request, 'queue', asTaken);
+  return { entries: kvs.map(({ item }) => toQueueEntry(api, item)), nextPageToken };
+}
+
+/** What keeps the step from starting, for people. */
+function waitsFor({ runtime }: Api, item: QueueItem): string {
+  if (item.notBeforeMs > 0) return 'its next attempt';
+  return runtime.admission.waitsFor(item) ?? 'a free slot';
+}
+
+function toQueueEntry(api: Api, item: QueueItem): QueueEntry {
   return {
     step: stepName(item.workflowId, item.stepId),
     priority: item.priority,
@@ -103,13 +126,13 @@ function toQueueEntry(item: QueueItem): QueueEntry {
     system: item.system,
     queueTime: msToDate(item.queueTimeMs),
     notBefore: msToDate(item.notBeforeMs),
-    waitsFor: item.notBeforeMs > 0 ? 'its next attempt' : 'a free slot',
+    waitsFor: waitsFor(api, item),
     attempts: item.attempt,
   };
 }
 
 async function listClaims(api: Api, request: ListClaimsRequest): Promise<ListClaimsResponse> {
-  const { kvs, nextPageToken } = await listItems(api, request, 'claims');
+  const { kvs, nextPageToken } = await listItems(api, request, 'claims', (items) => items);
   return { claims: kvs.map(({ kv, item }) => toClaim(api, kv, item)), nextPageToken };
 }
 
@@ -139,7 +162,8 @@ async function listNodes(api: Api): Promise<Node[]> {
   ]);
   const owners = countBy(shards.kvs.map((kv) => decodeRecord(ShardRecord, kv).nodeId));
   const busy = countBy(queue.kvs.map((kv) => decodeRecord(QueueItem, kv).claim?.node ?? ''));
-  return nodes.kvs.map((kv) => {
+  const own = nodes.kvs.filter(({ key }) => idPattern.test(key.slice(prefixes.node.length)));
+  return own.map((kv) => {
     const record = decodeRecord(NodeRecord, kv);
     return {
       name: `nodes/${record.nodeId}`,
@@ -151,6 +175,8 @@ async function listNodes(api: Api): Promise<Node[]> {
       controllers: record.controllers,
       joinTime: msToDate(record.joinTimeMs),
       shards: owners.get(record.nodeId) ?? 0,
+      draining: record.draining,
+      labels: record.labels,
     };
   });
 }

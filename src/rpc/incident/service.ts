@@ -1,11 +1,12 @@
 /** IncidentService: what a person has to look at. */
 import { msToDate } from '../../base/duration.js';
 import { idPattern, type WorkflowId } from '../../base/ids.js';
-import { SteplockError } from '../../errors/index.js';
+import { invalidField, SteplockError } from '../../errors/index.js';
 import { IncidentRecord } from '../../gen/store/steplock/store/v1/step.js';
 import {
   GetIncidentRequest,
   ListIncidentsRequest,
+  ResolveIncidentRequest,
   type Incident,
   type IncidentServiceService,
   type ListIncidentsResponse,
@@ -16,13 +17,27 @@ import { decodeRecord } from '../../store/records.js';
 import { prefixRange } from '../../store/store.js';
 import type { Api } from '../context.js';
 import { pageOf, parsePage } from '../pages.js';
-import { stepName, workflowKey, workflowName } from '../workflow/names.js';
-import { renderEffect, renderError, renderMark } from '../workflow/render.js';
+import { parseWorkflowName, stepName, workflowKey, workflowName } from '../workflow/names.js';
+import { askOwner } from '../workflow/verbs.js';
+import { renderEffect, renderError, renderMark } from '../workflow/render-parts.js';
 
 /** See above. */
 export function incidentHandlers(api: Api): { readonly [Name in keyof IncidentServiceService]: Handler } {
   return {
     listIncidents: unary(ListIncidentsRequest, async (request) => await listIncidents(api, request)),
+    resolveIncident: unary(ResolveIncidentRequest, async (request, info) => {
+      const { name, requestId, actor, reason } = request;
+      if (reason === '') throw invalidField('reason', 'is missing');
+      const { workflow } = await getIncident(api, name);
+      const call = {
+        verb: 'resolve',
+        workflow: parseWorkflowName(api, workflow),
+        incidentId: name.slice('incidents/'.length),
+      } as const;
+      const body = ResolveIncidentRequest.toJSON(request);
+      await askOwner(api, { ...call, requestId, actor, reason, body }, info);
+      return { incident: await getIncident(api, name) };
+    }),
     getIncident: unary(GetIncidentRequest, async ({ name }) => ({ incident: await getIncident(api, name) })),
   };
 }
@@ -41,7 +56,7 @@ async function listIncidents(api: Api, request: ListIncidentsRequest): Promise<L
   const last = shown.at(-1);
   const isCut = first + size < sorted.length && last !== undefined;
   return {
-    incidents: shown.map(({ record }) => toIncident(record)),
+    incidents: shown.map(({ record }) => toIncident(api, record)),
     nextPageToken: isCut ? pageOf({ key: last.key, revision }, filter) : '',
   };
 }
@@ -54,10 +69,16 @@ async function getIncident(api: Api, name: string): Promise<Incident> {
     : undefined;
   if (kv === undefined)
     throw new SteplockError('INCIDENT_NOT_FOUND', `No incident ${name}`, { metadata: { name } });
-  return toIncident(decodeRecord(IncidentRecord, kv));
+  return toIncident(api, decodeRecord(IncidentRecord, kv));
 }
 
-function toIncident(record: IncidentRecord): Incident {
+/** What moves an open incident: nothing of a workflow that has ended can be tried again. */
+function waysOut(api: Api, { workflowId }: IncidentRecord): string[] {
+  const key = keys.live(workflowKey(api, workflowId as WorkflowId));
+  return api.runtime.cache.get(key) === undefined ? ['ResolveIncident'] : ['RetryStep', 'SkipStep'];
+}
+
+function toIncident(api: Api, record: IncidentRecord): Incident {
   const isOpen = record.resolveTimeMs === 0;
   return {
     name: `incidents/${record.incidentId}`,
@@ -69,6 +90,6 @@ function toIncident(record: IncidentRecord): Incident {
     openTime: msToDate(record.openTimeMs),
     resolveTime: msToDate(record.resolveTimeMs),
     resolution: record.resolution === undefined ? undefined : renderMark(record.resolution),
-    waysOut: isOpen ? ['RetryStep', 'SkipStep'] : [],
+    waysOut: isOpen ? waysOut(api, record) : [],
   };
 }

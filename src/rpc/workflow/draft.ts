@@ -37,6 +37,7 @@ import {
   checkPlanHash,
   checkSteps,
   freezeDraft,
+  locksOf,
   parseDraft,
   sealDraft,
   toChunks,
@@ -97,13 +98,13 @@ export async function addSteps(api: Api, request: AddStepsRequest): Promise<AddS
   const draft = parseDraft(request.steps, request.groups, places);
   const call = { key, digest, requestId: request.requestId, etag: request.etag };
   const workflow = await changeDraft(api, call, async (head, guard) => {
-    api.space.checkRoom();
     const extent = head.plan ?? emptyExtent;
     checkNewIds(await readPlan(api.store, 'draft', key, extent.chunks), draft, places);
     checkSteps(api, draft, places);
     const chunks = toChunks({ ...sealDraft(api, draft, head.uid), methods: [] }, 'steps');
     const bytes = extent.bytes + bytesOf(chunks);
     checkPlanBytes(bytes, 'steps');
+    api.space.checkRoom(bytesOf(chunks));
     const guards = await writeChunks(api, key, { kind: 'draft', chunks, first: extent.chunks }, guard);
     const plan = {
       ...extent,
@@ -124,16 +125,17 @@ export async function startWorkflow(api: Api, request: StartWorkflowRequest): Pr
   const digest = digestOf(api, 'StartWorkflow', StartWorkflowRequest.toJSON(request));
   const call = { key, digest, requestId: request.requestId, etag: request.etag };
   const workflow = await changeDraft(api, call, async (head, guard) => {
-    api.space.checkRoom();
     const draft = await readPlan(api.store, 'draft', key, head.plan?.chunks ?? 0);
     const frozen = freezeDraft(api, draft, { steps: 'steps', groups: 'groups' }, true);
     checkPlanHash(request.planHash, frozen.hash);
     const chunks = toChunks(frozen.plan, 'steps');
+    api.space.checkRoom(bytesOf(chunks));
     const guards = await writeChunks(api, key, { kind: 'plan', chunks, first: 0 }, guard);
     const plan = extentOf(frozen.plan, chunks, frozen.hash);
+    const locks = locksOf(head.locks, frozen.plan, 'steps');
     // What the draft was made of is not needed any more.
     return {
-      head: begun(api, { ...head, plan }),
+      head: begun(api, { ...head, plan, locks }),
       guards,
       ops: [{ type: 'delete', at: ranges.chunks('draft', key) }],
     };

@@ -1,7 +1,13 @@
 /** From the plan of a request to what is stored: parsed, frozen, hashed, its secrets sealed, cut into chunks. */
 import { isJsonObject, type JsonValue } from '../../base/json.js';
 import { SteplockError } from '../../errors/index.js';
-import { PlanChunk, PlanGroup, PlanMethod, PlanStep } from '../../gen/store/steplock/store/v1/plan.js';
+import {
+  PlanChunk,
+  PlanGroup,
+  PlanMethod,
+  PlanStep,
+  type LockNeed,
+} from '../../gen/store/steplock/store/v1/plan.js';
 import type { GroupSpec, StepSpec } from '../../gen/wire/steplock/v1/plan.js';
 import { hasClearSecret, parseArguments } from '../../model/check-arguments.js';
 import {
@@ -12,6 +18,7 @@ import {
   type FreezeSources,
 } from '../../model/freeze-plan.js';
 import { limits } from '../../model/limits.js';
+import { uniteLocks } from '../../model/locks.js';
 import { parseGroup, parseStep } from '../../model/parse-plan.js';
 import { createPlan, type Plan } from '../../model/plan.js';
 import { mapSecrets, secretJson, type Sealer } from '../../model/secret.js';
@@ -108,7 +115,8 @@ export function sealDraft(api: Api, draft: Draft, uid: string): Draft {
   return { ...draft, steps: draft.steps.map((step) => sealStep(step, sealer, uid)) };
 }
 
-function needSealer(api: Api): Sealer {
+/** @throws SteplockError SECRET_KEY_MISSING when the node has no key. */
+export function needSealer(api: Api): Sealer {
   if (api.sealer !== undefined) return api.sealer;
   const wayOut =
     'send a reference ({"$secret": {"env": …}} or {"file": …}), or start the server with --secret-key-file';
@@ -200,6 +208,22 @@ export function checkPlanBytes(bytes: number, place: string): void {
 /** How many bytes chunks have in all. */
 export function bytesOf(chunks: readonly PlanChunk[]): number {
   return chunks.reduce((sum, chunk) => sum + PlanChunk.encode(chunk).finish().length, 0);
+}
+
+/**
+ * What the workflow locks: what it says itself and what its steps say.
+ *
+ * @throws SteplockError INVALID_PLAN when that is too much.
+ */
+export function locksOf(own: readonly LockNeed[], plan: Plan, place: string): LockNeed[] {
+  const locks = uniteLocks([own, ...plan.steps.map((step) => step.locks)]);
+  if (locks.length <= limits.locksMax) return locks;
+  const violations = new Violations();
+  const names = locks.slice(0, limits.locksMax + 1).map(({ resource }) => resource);
+  const rule = `the workflow and its steps lock ${locks.length} resources; at most ${limits.locksMax} are allowed: ${names.join(', ')} …`;
+  violations.add('TOO_MANY', place, rule);
+  violations.throwIfAny();
+  return locks;
 }
 
 /** @throws SteplockError PLAN_CHANGED when the caller insisted on another hash. */

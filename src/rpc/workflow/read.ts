@@ -18,7 +18,9 @@ import type { WorkflowKey } from '../../store/keys.js';
 import type { Api } from '../context.js';
 import { invalidToken, pageOf, parsePage } from '../pages.js';
 import { parseStepName, parseWorkflowName, stepName, workflowName } from './names.js';
-import { renderStep, renderWorkflow, stepIdsOf } from './render.js';
+import { lockWaitsOf } from './lock-waits.js';
+import { renderStep } from './render-step.js';
+import { renderWorkflow, stepIdsOf } from './render.js';
 
 const readsMax = 3;
 
@@ -57,7 +59,8 @@ async function readSnapshotAt(
 
 /** The workflow as the wire shows it. */
 export async function readWorkflow(api: Api, key: WorkflowKey): Promise<Workflow> {
-  return renderWorkflow(await readSnapshot(api, key));
+  const snapshot = await readSnapshot(api, key);
+  return { ...renderWorkflow(snapshot), lockWaits: lockWaitsOf(api, snapshot) };
 }
 
 /** See GetWorkflow. */

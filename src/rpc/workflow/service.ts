@@ -29,7 +29,7 @@ import { parseStepName, parseWorkflowName } from './names.js';
 import { planWorkflow } from './preview.js';
 import { getStep, getWorkflow, listSteps, readSnapshot } from './read.js';
 import { submitWorkflow } from './submit.js';
-import { askOwner, cancelsRunning, checkSkipOutput, type VerbCall } from './verbs.js';
+import { askOwner, cancelsRunning, takeSkipOutput, type VerbCall } from './verbs.js';
 import { waitWorkflow, watchWorkflow } from './watch.js';
 import { invalidField } from '../../errors/index.js';
 
@@ -115,9 +115,7 @@ function verbHandlers(api: Api): Readonly<Record<VerbName, Handler>> {
     skipStep: unary(SkipStepRequest, async (request, info) => {
       const { workflow, step } = parseStepName(api, request.name);
       needReason(request.reason);
-      const { plan } = await readSnapshot(api, workflow);
-      checkSkipOutput(api, plan, step, request.output);
-      const { output } = request;
+      const output = takeSkipOutput(api, await readSnapshot(api, workflow), step, request.output);
       return await ask(request, info, {
         verb: 'skip',
         body: SkipStepRequest.toJSON(request),

@@ -4,13 +4,18 @@ import { idPattern, idRule } from '../../base/ids.js';
 import { invalidField } from '../../errors/index.js';
 import { FailureAction, type WorkflowHead } from '../../gen/store/steplock/store/v1/workflow.js';
 import { OnFailure, RunningSteps, type WorkflowSettings } from '../../gen/wire/steplock/v1/workflow.js';
+import { problemOfLabels, sortLabels } from '../../model/labels.js';
 import { limits } from '../../model/limits.js';
+import { uniteLocks } from '../../model/locks.js';
+import { parseLocks, renderLocks } from '../../model/parse-locks.js';
+import type { LockNeed } from '../../gen/store/steplock/store/v1/plan.js';
 
 /** The fields of a head that the settings fill. */
 export type SettingFields = Pick<
   WorkflowHead,
   | 'tenant'
   | 'labels'
+  | 'locks'
   | 'priority'
   | 'notBeforeMs'
   | 'deadlineMs'
@@ -24,12 +29,12 @@ const defaultPriority = 5;
 const noSettings: WorkflowSettings = {
   tenant: '',
   labels: {},
+  locks: [],
   deadlineAction: OnFailure.UNSPECIFIED,
   onFailure: OnFailure.UNSPECIFIED,
   runningSteps: RunningSteps.UNSPECIFIED,
   description: '',
 };
-const labelKeyPattern = /^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/;
 
 /**
  * The settings with their defaults filled in.
@@ -60,26 +65,20 @@ export function parseSettings(given: WorkflowSettings | undefined): SettingField
     onFailure: failureAction(settings.onFailure),
     cancelRunningOnFailure: settings.runningSteps === RunningSteps.CANCEL,
     description,
+    locks: parseWorkflowLocks(settings),
   };
 }
 
+function parseWorkflowLocks({ locks }: WorkflowSettings): LockNeed[] {
+  const parsed = parseLocks(locks);
+  if (Array.isArray(parsed)) return uniteLocks([parsed]);
+  throw invalidField(`settings.locks${parsed.at}`, parsed.rule);
+}
+
 function parseLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
-  const entries = Object.entries(labels).sort(([left], [right]) => (left < right ? -1 : 1));
-  if (entries.length > limits.labelsMax)
-    throw invalidField('settings.labels', `must be at most ${limits.labelsMax}`);
-  for (const [key, value] of entries) {
-    const field = `settings.labels[${JSON.stringify(key.slice(0, 64))}]`;
-    if (!labelKeyPattern.test(key)) {
-      throw invalidField(
-        field,
-        'key must be 1 to 63 of a-z, 0-9, ".", "_", "/" and "-", with a letter or digit at its ends',
-      );
-    }
-    if (Buffer.byteLength(value) > limits.labelValueBytesMax) {
-      throw invalidField(field, `must have at most ${limits.labelValueBytesMax} bytes`);
-    }
-  }
-  return Object.fromEntries(entries);
+  const problem = problemOfLabels(labels, limits.labelsMax);
+  if (problem !== undefined) throw invalidField(`settings.labels${problem.at}`, problem.rule);
+  return sortLabels(labels);
 }
 
 /** The last moment that a Timestamp can name. */
@@ -125,6 +124,7 @@ export function renderSettings(head: WorkflowHead): WorkflowSettings {
     onFailure: renderAction(head.onFailure),
     runningSteps: head.cancelRunningOnFailure ? RunningSteps.CANCEL : RunningSteps.LET_END,
     description: head.description,
+    locks: renderLocks(head.locks),
   };
 }
 

@@ -22,7 +22,15 @@ import type { UnitOp } from '../../store/unit.js';
 import type { Api } from '../context.js';
 import { digestOf, findRequest, rememberRequest } from '../requests.js';
 import { checkActor, checkId, checkRequestId, workflowKey, workflowName } from './names.js';
-import { bytesOf, checkPlanHash, freezeDraft, parseDraft, sealPlan, toChunks } from './plan-intake.js';
+import {
+  bytesOf,
+  checkPlanHash,
+  freezeDraft,
+  locksOf,
+  parseDraft,
+  sealPlan,
+  toChunks,
+} from './plan-intake.js';
 import { readWorkflow } from './read.js';
 import { renderWorkflow } from './render.js';
 import { parseSettings, type SettingFields } from './settings.js';
@@ -46,7 +54,6 @@ export async function submitWorkflow(
   const known = await findRequest(api, requestId, digest);
   if (known !== undefined)
     return { workflow: await readWorkflow(api, workflowKey(api, known.subject as WorkflowId)) };
-  api.space.checkRoom();
   const draft = parseDraft(spec?.steps ?? [], spec?.groups ?? [], places);
   const frozen = freezeDraft(api, draft, places);
   checkPlanHash(planHash, frozen.hash);
@@ -55,7 +62,9 @@ export async function submitWorkflow(
   const id = (workflowId === '' ? newWorkflowId(api) : workflowId) as WorkflowId;
   const chunks = toChunks(plan, 'plan');
   const extent = extentOf(plan, chunks, frozen.hash);
-  const head = newHead(api, { id, uid, actor, requestId, settings, plan: extent });
+  api.space.checkRoom(extent.bytes);
+  const locks = locksOf(settings.locks, plan, places.steps);
+  const head = newHead(api, { id, uid, actor, requestId, settings: { ...settings, locks }, plan: extent });
   return { workflow: await commitSubmission(api, { head: begun(api, head), plan, chunks, digest }) };
 }
 
@@ -98,6 +107,7 @@ export function newHead(api: Api, { id, uid, actor, requestId, settings, plan }:
     createTimeMs: api.clock.nowMs(),
     startTimeMs: 0,
     endTimeMs: 0,
+    elapsedMs: 0,
     plan,
     history: [],
     cancelRunning: false,
@@ -108,8 +118,9 @@ export function newHead(api: Api, { id, uid, actor, requestId, settings, plan }:
 /** The head as it is when the workflow starts. */
 export function begun(api: Api, head: WorkflowHead): WorkflowHead {
   const nowMs = api.clock.nowMs();
-  if (head.notBeforeMs > nowMs) return { ...head, state: HeadState.SCHEDULED };
-  return { ...head, state: HeadState.RUNNING, startTimeMs: nowMs };
+  // Taking locks is its owner's business.
+  if (head.notBeforeMs > nowMs || head.locks.length > 0) return { ...head, state: HeadState.SCHEDULED };
+  return { ...head, state: HeadState.RUNNING, startTimeMs: nowMs, elapsedMs: 0 };
 }
 
 interface Submission {

@@ -3,18 +3,18 @@
  * workflow's owner, and waits a moment for the owner to take it up, so that the answer shows what came of it.
  */
 import { sleep } from '../../base/clock.js';
-import { isUndo, undoneOf, type StepId, type WorkflowId } from '../../base/ids.js';
-import type { JsonObject } from '../../base/json.js';
+import { isUndo, type StepId, type WorkflowId } from '../../base/ids.js';
+import { isDeeperThan, type JsonObject } from '../../base/json.js';
 import { invalidField, SteplockError } from '../../errors/index.js';
-import { UndoKind } from '../../gen/store/steplock/store/v1/plan.js';
-import { OutcomeState } from '../../gen/store/steplock/store/v1/step.js';
 import { RequestRecord, VerbRecord } from '../../gen/store/steplock/store/v1/workflow.js';
 import { RunningSteps, type Workflow } from '../../gen/wire/steplock/v1/workflow.js';
 import type { WorkflowSnapshot } from '../../engine/load.js';
+import { verbView } from '../../engine/verb-view.js';
 import { parseArguments } from '../../model/check-arguments.js';
 import { limits } from '../../model/limits.js';
-import { callOf, findStep, type Plan } from '../../model/plan.js';
+import { callOf, findStep } from '../../model/plan.js';
 import { findReferences } from '../../model/references.js';
+import { sealOutput } from '../../model/seal-output.js';
 import { refusalOf, type Verb } from '../../model/verbs.js';
 import { stateName } from '../../model/workflow-state.js';
 import { keys, type WorkflowKey } from '../../store/keys.js';
@@ -24,6 +24,7 @@ import type { CallInfo } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { digestOf, findRequest, rememberRequest } from '../requests.js';
 import { checkActor, checkRequestId, workflowKey, workflowName } from './names.js';
+import { needSealer } from './plan-intake.js';
 import { readSnapshot, readWorkflow, stepNotFound } from './read.js';
 import { operationPending } from './submit.js';
 
@@ -40,6 +41,10 @@ export interface VerbCall {
   readonly keep?: boolean;
   readonly cancelRunning?: boolean;
   readonly output?: JsonObject | undefined;
+  /** For break. */
+  readonly resource?: string;
+  /** For resolve. */
+  readonly incidentId?: string;
 }
 
 const triesMax = 5;
@@ -104,6 +109,8 @@ function toRecord(call: VerbCall, request: RequestRecord): VerbRecord {
     cancelRunning: call.cancelRunning ?? false,
     output: call.output === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(call.output)),
     digest: request.digest,
+    resource: call.resource ?? '',
+    incidentId: call.incidentId ?? '',
   };
 }
 
@@ -112,47 +119,41 @@ function checkCall(snapshot: WorkflowSnapshot, call: VerbCall): void {
   const { step, workflow } = call;
   if (step !== undefined && findStep(snapshot.plan, step) === undefined)
     throw stepNotFound(workflow.id, step);
-  const view = {
-    state: snapshot.head.state,
-    hasFailedStep: [...snapshot.records].some(([id, { record }]) => !isUndo(id) && isFailure(record.state)),
-    hasOpenIncident: [...snapshot.incidents.values()].some(({ record }) => record.resolveTimeMs === 0),
-    ...(step === undefined
-      ? {}
-      : {
-          step: {
-            id: step,
-            record: snapshot.records.get(step)?.record,
-            undone: isUndo(step) ? snapshot.records.get(undoneOf(step))?.record : undefined,
-            item: snapshot.items.get(step)?.record,
-            hasUndoMethod: findStep(snapshot.plan, step)?.undoKind === UndoKind.METHOD,
-          },
-        }),
-  };
+  const { resource = '', incidentId = '' } = call;
+  const view = verbView(snapshot, { step, resource, incidentId });
   const refusal = refusalOf(call.verb, view);
   if (refusal !== undefined) throw illegalTransition(call, refusal, stateName(snapshot.head.state));
 }
 
-function isFailure(state: OutcomeState): boolean {
-  return state === OutcomeState.FAILED || state === OutcomeState.CANCELLED;
-}
-
 /**
- * Checks the output that a step is to be skipped with.
+ * The output that a step is to be skipped with, as it may be stored: checked, and with its secrets sealed.
  *
- * @throws SteplockError INVALID_FIELD when others need it and it is not there, or does not fit.
+ * @throws SteplockError INVALID_FIELD when others need it and it is not there, or does not fit; SECRET_KEY_MISSING.
  */
-export function checkSkipOutput(api: Api, plan: Plan, step: StepId, output: JsonObject | undefined): void {
-  if (isUndo(step)) return;
+export function takeSkipOutput(
+  api: Api,
+  { plan, head }: WorkflowSnapshot,
+  step: StepId,
+  output: JsonObject | undefined,
+): JsonObject | undefined {
+  // Of what is undone nobody needs an output.
+  if (isUndo(step)) return undefined;
   if (output === undefined) {
     const dependent = plan.steps.find((other) => other.id !== step && refersTo(other.arguments, step));
-    if (dependent === undefined) return;
+    if (dependent === undefined) return undefined;
     throw invalidField('output', `must be given: step "${dependent.id}" refers to the output of "${step}"`);
   }
   // What is not there is refused with the verb, by name.
-  if (findStep(plan, step) === undefined) return;
+  if (findStep(plan, step) === undefined) return undefined;
+  if (isDeeperThan(output, limits.jsonDepthMax))
+    throw invalidField('output', `is nested deeper than ${limits.jsonDepthMax} levels`);
   const schema = callOf(plan, step).description.outputSchema;
   const [violation] = schema === '' ? [] : api.runtime.checker.check(schema, output);
   if (violation !== undefined) throw invalidField(`output${violation.at}`, violation.description);
+  const seal = (text: string): string => needSealer(api).seal(text, head.uid);
+  const sealed = sealOutput(output, { schema, seal, plain: (text) => text });
+  if (!sealed.ok) throw invalidField(`output${sealed.at}`, 'is a secret, and only a text can be sealed');
+  return sealed.output;
 }
 
 function refersTo(args: Uint8Array, step: StepId): boolean {

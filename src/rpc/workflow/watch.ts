@@ -22,7 +22,8 @@ import type { CallInfo } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { parseWorkflowName, workflowName } from './names.js';
 import { countThatFit, readSnapshot } from './read.js';
-import { renderStep, renderWorkflow, stepIdsOf } from './render.js';
+import { renderStep } from './render-step.js';
+import { renderWorkflow, stepIdsOf } from './render.js';
 
 /** Events that follow each other closely are sent as one. */
 const gatherMs = 20;

@@ -3,10 +3,11 @@
  * whose presence means something: it goes with the process however that dies, so it never is stale, and it also
  * holds between containers that share the directory, where process ids tell nothing.
  */
-import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { tryLock } from 'fs-native-extensions';
 import { SteplockError } from '../../errors/index.js';
+import { makeDataDir } from './data-dir.js';
 
 /**
  * Makes the directory if need be and locks it.
@@ -15,7 +16,7 @@ import { SteplockError } from '../../errors/index.js';
  * @throws SteplockError STORE_UNAVAILABLE when another process, or this one, has it open.
  */
 export function lockDataDir(directory: string): () => void {
-  mkdirSync(directory, { recursive: true });
+  makeDataDir(directory);
   // A bare descriptor: a FileHandle that is collected as garbage would close the file and lose the lock.
   const file = openSync(join(directory, 'lock'), 'a+');
   try {

@@ -9,7 +9,7 @@
 import { createDeferred, type Deferred } from '../../base/deferred.js';
 import { type CancelTimer, type Clock } from '../../base/clock.js';
 import type { LeaseId, Revision } from '../../base/ids.js';
-import { SteplockError } from '../../errors/index.js';
+import { errorText, SteplockError } from '../../errors/index.js';
 import type {
   KeyRange,
   KeyValue,
@@ -207,7 +207,7 @@ export class EmbeddedStore implements Store {
 
   /** Memory holds what the disk does not: only opening the directory anew brings the two together again. */
   #fail(cause: unknown): void {
-    this.#endWith('The store could not write and must be opened anew', cause);
+    this.#endWith(`The store could not write and must be opened anew: ${errorText(cause)}`, cause);
     const waiters = this.#waiters;
     this.#waiters = [];
     const error = new SteplockError('OUTCOME_UNKNOWN', 'The store could not write', { cause });

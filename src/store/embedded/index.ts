@@ -4,6 +4,7 @@ import type { Store } from '../store.js';
 import { EmbeddedStore } from './embedded-store.js';
 import { openLmdbJournal } from './lmdb-journal.js';
 
+export { dataDirError, makeDataDir } from './data-dir.js';
 export { Mvcc, type MvccOptions, type MvccSnapshot } from './mvcc.js';
 export { type RevisionEntry } from './revision-log.js';
 

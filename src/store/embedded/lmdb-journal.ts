@@ -10,8 +10,9 @@ import { dirname, join } from 'node:path';
 import type * as lmdb from 'lmdb' with { 'resolution-mode': 'require' };
 import type { Clock } from '../../base/clock.js';
 import type { Revision } from '../../base/ids.js';
-import { SteplockError } from '../../errors/index.js';
+import { errorText, SteplockError } from '../../errors/index.js';
 import type { KeyValue, StoreEvent } from '../store.js';
+import { dataDirError } from './data-dir.js';
 import { lockDataDir } from './data-dir-lock.js';
 import { decodeKeyValue, decodeState, encodeKeyValue, encodeState, type DiskState } from './disk-record.js';
 import type { Journal, JournalListener } from './journal.js';
@@ -43,15 +44,18 @@ export interface OpenedJournal {
  * @throws SteplockError STORE_UNAVAILABLE when a process has it open, or it cannot be read.
  */
 export async function openLmdbJournal(directory: string, clock: Clock): Promise<OpenedJournal> {
-  const unlock = lockDataDir(directory);
+  let unlock: (() => void) | undefined;
   let database: Database | undefined;
   try {
+    unlock = lockDataDir(directory);
     database = open({
       path: join(directory, 'data.mdb'),
       encoding: 'binary',
       // Otherwise a transaction is reported before it is synced, and one that fails to sync rejects a promise
       // that nobody holds.
       overlappingSync: false,
+      // The same of a batch that lmdb makes by itself of an event turn; we make our own.
+      eventTurnBatching: false,
     });
     const before = readState(database, directory);
     const state: DiskState = { revision: before.revision, opens: before.opens + 1 };
@@ -59,13 +63,15 @@ export async function openLmdbJournal(directory: string, clock: Clock): Promise<
     // The entries of new files and directories are not synced with what is in them.
     syncDirectory(directory);
     syncDirectory(dirname(directory));
-    return { journal: new LmdbJournal(database, state, clock, unlock), state, kvs: readKeys(database) };
+    return {
+      journal: new LmdbJournal(database, { state, clock, directory, unlock }),
+      state,
+      kvs: readKeys(database),
+    };
   } catch (cause) {
     await database?.close();
-    unlock();
-    if (cause instanceof SteplockError) throw cause;
-    const metadata = { directory };
-    throw new SteplockError('STORE_UNAVAILABLE', 'Cannot open the data directory', { metadata, cause });
+    unlock?.();
+    throw dataDirError(directory, cause);
   }
 }
 
@@ -77,6 +83,11 @@ async function committed(commit: Promise<unknown>): Promise<void> {
     if (error instanceof Error && 'commitError' in error) await error.commitError;
     throw error;
   }
+}
+
+/** The batch fails with its parts: theirs are not to be promises that nobody handles, which would end the process. */
+function isPartOfBatch(write: Promise<unknown>): void {
+  write.then(undefined, () => undefined);
 }
 
 function syncDirectory(directory: string): void {
@@ -107,10 +118,19 @@ function readKeys(database: Database): KeyValue[] {
   return kvs;
 }
 
+/** What a journal is made of, beside its database. */
+interface JournalParts {
+  readonly state: DiskState;
+  readonly clock: Clock;
+  readonly directory: string;
+  readonly unlock: () => void;
+}
+
 /** See the head of this file. */
 class LmdbJournal implements Journal {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #directory: string;
   readonly #unlock: () => void;
   readonly #opens: number;
   #listener: JournalListener | undefined;
@@ -120,10 +140,11 @@ class LmdbJournal implements Journal {
   #hasFailed = false;
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, state: DiskState, clock: Clock, unlock: () => void) {
+  constructor(database: Database, { state, clock, directory, unlock }: JournalParts) {
     this.#database = database;
     this.#opens = state.opens;
     this.#clock = clock;
+    this.#directory = directory;
     this.#unlock = unlock;
   }
 
@@ -164,7 +185,8 @@ class LmdbJournal implements Journal {
     } catch (cause) {
       this.#hasFailed = true;
       this.#pending = [];
-      this.#listener?.onFailure(cause);
+      const message = `Cannot write to ${this.#directory}: ${errorText(cause)}`;
+      this.#listener?.onFailure(new Error(message, { cause }));
     } finally {
       this.#group = undefined;
     }
@@ -185,10 +207,10 @@ class LmdbJournal implements Journal {
     const database = this.#database;
     const commit = database.batch(() => {
       for (const [key, event] of changes) {
-        if (event.type === 'put') void database.put(keyPrefix + key, encodeKeyValue(event.kv));
-        else void database.remove(keyPrefix + key);
+        if (event.type === 'put') isPartOfBatch(database.put(keyPrefix + key, encodeKeyValue(event.kv)));
+        else isPartOfBatch(database.remove(keyPrefix + key));
       }
-      void database.put(stateKey, encodeState({ revision, opens: this.#opens }));
+      isPartOfBatch(database.put(stateKey, encodeState({ revision, opens: this.#opens })));
     });
     await committed(commit);
   }

@@ -11,7 +11,9 @@ describe('assert()', () => {
 
   it('has siblings for what must be there and what cannot be', () => {
     expect(present(0, 'Number')).to.equal(0);
-    expect(() => { present(undefined, 'Number'); }).to.throw(AssertionError, 'Number is missing');
+    expect(() => {
+      present(undefined, 'Number');
+    }).to.throw(AssertionError, 'Number is missing');
     expect(() => {
       unreachable('x' as never);
     }).to.throw(AssertionError);

@@ -33,6 +33,7 @@ describe('parseStep()', () => {
     const { step, refused: none } = parse({
       id: 'make-it',
       description: 'Makes it',
+      locks: [],
       group: 'g',
       dependsOn: ['a', 'b'],
       action: {
@@ -111,7 +112,7 @@ describe('parseStep()', () => {
       '20,000 dependencies',
       stepSpec('s', {}, { dependsOn: Array.from({ length: 20_000 }, (_, index) => `s${index}`) }),
     ],
-    ['REQUIRED', 'call', 'no action', { id: 's', description: '', group: '', dependsOn: [] }],
+    ['REQUIRED', 'call', 'no action', { id: 's', description: '', group: '', dependsOn: [], locks: [] }],
     ['REQUIRED', 'call.controller', 'no controller', stepSpec('s', {}, call({ controller: '' }))],
     [
       'INVALID_ID',
@@ -125,7 +126,7 @@ describe('parseStep()', () => {
     ['TOO_LARGE', 'call.arguments', 'arguments of 2 MiB', stepSpec('s', { a: 'x'.repeat(2 * 1024 * 1024) })],
     ['INVALID_VALUE', 'call.arguments', 'a number that is none', stepSpec('s', { a: [{ b: NaN }] })],
     ['INVALID_VALUE', 'call.arguments', 'an infinite number', stepSpec('s', { a: -Infinity })],
-    ['INVALID_VALUE', 'call.arguments', 'arguments nested 65 deep', stepSpec('s', nested(65))],
+    ['INVALID_VALUE', 'call.arguments', 'arguments nested 25 deep', stepSpec('s', nested(25))],
     [
       'INVALID_VALUE',
       'call.arguments',
@@ -205,7 +206,7 @@ describe('parseStep()', () => {
       stepSpec('s', {}, { description: 'x'.repeat(limits.descriptionBytesMax) }),
       stepSpec('s', {}, { dependsOn: Array.from({ length: limits.dependenciesMax }, () => 'a') }),
       stepSpec('s', { a: 'x'.repeat(limits.argumentsBytesMax - 8) }),
-      stepSpec('s', nested(limits.argumentsDepthMax)),
+      stepSpec('s', nested(limits.jsonDepthMax)),
       stepSpec('s', {}, retry({ maxAttempts: 100, multiplier: 10, initialBackoff: seconds(3_600) })),
       stepSpec(
         's',

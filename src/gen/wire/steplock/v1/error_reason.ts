@@ -32,6 +32,8 @@ export const ErrorReason = {
   CONTROLLER_NOT_FOUND: 12,
   /** INCIDENT_NOT_FOUND - NOT_FOUND: no incident has that name. Metadata: name. */
   INCIDENT_NOT_FOUND: 13,
+  /** NODE_NOT_FOUND - NOT_FOUND: no living node has that name. Metadata: name. */
+  NODE_NOT_FOUND: 14,
   /** WORKFLOW_EXISTS - ALREADY_EXISTS: another request made a workflow of that id. Way out: another id, or none. */
   WORKFLOW_EXISTS: 20,
   /** REQUEST_ID_REUSED - ALREADY_EXISTS: the request_id came with another body before. Way out: a new request_id. */
@@ -112,6 +114,11 @@ export const ErrorReason = {
   INVALID_ARGUMENTS: 69,
   /** SKIPPED_BY_OPERATOR - Of a step: an operator said that it is to be left out. */
   SKIPPED_BY_OPERATOR: 70,
+  /**
+   * RECORD_CORRUPT - Of a workflow, in an incident: a record of it in the store cannot be read. Way out: restore the record that the
+   * message names from a backup.
+   */
+  RECORD_CORRUPT: 71,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -127,6 +134,7 @@ export namespace ErrorReason {
   export type STEP_NOT_FOUND = typeof ErrorReason.STEP_NOT_FOUND;
   export type CONTROLLER_NOT_FOUND = typeof ErrorReason.CONTROLLER_NOT_FOUND;
   export type INCIDENT_NOT_FOUND = typeof ErrorReason.INCIDENT_NOT_FOUND;
+  export type NODE_NOT_FOUND = typeof ErrorReason.NODE_NOT_FOUND;
   export type WORKFLOW_EXISTS = typeof ErrorReason.WORKFLOW_EXISTS;
   export type REQUEST_ID_REUSED = typeof ErrorReason.REQUEST_ID_REUSED;
   export type CONTROLLER_EXISTS = typeof ErrorReason.CONTROLLER_EXISTS;
@@ -158,6 +166,7 @@ export namespace ErrorReason {
   export type IRREVERSIBLE = typeof ErrorReason.IRREVERSIBLE;
   export type INVALID_ARGUMENTS = typeof ErrorReason.INVALID_ARGUMENTS;
   export type SKIPPED_BY_OPERATOR = typeof ErrorReason.SKIPPED_BY_OPERATOR;
+  export type RECORD_CORRUPT = typeof ErrorReason.RECORD_CORRUPT;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }
 
@@ -190,6 +199,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 13:
     case "ERROR_REASON_INCIDENT_NOT_FOUND":
       return ErrorReason.INCIDENT_NOT_FOUND;
+    case 14:
+    case "ERROR_REASON_NODE_NOT_FOUND":
+      return ErrorReason.NODE_NOT_FOUND;
     case 20:
     case "ERROR_REASON_WORKFLOW_EXISTS":
       return ErrorReason.WORKFLOW_EXISTS;
@@ -283,6 +295,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 70:
     case "ERROR_REASON_SKIPPED_BY_OPERATOR":
       return ErrorReason.SKIPPED_BY_OPERATOR;
+    case 71:
+    case "ERROR_REASON_RECORD_CORRUPT":
+      return ErrorReason.RECORD_CORRUPT;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -310,6 +325,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_CONTROLLER_NOT_FOUND";
     case ErrorReason.INCIDENT_NOT_FOUND:
       return "ERROR_REASON_INCIDENT_NOT_FOUND";
+    case ErrorReason.NODE_NOT_FOUND:
+      return "ERROR_REASON_NODE_NOT_FOUND";
     case ErrorReason.WORKFLOW_EXISTS:
       return "ERROR_REASON_WORKFLOW_EXISTS";
     case ErrorReason.REQUEST_ID_REUSED:
@@ -372,6 +389,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_INVALID_ARGUMENTS";
     case ErrorReason.SKIPPED_BY_OPERATOR:
       return "ERROR_REASON_SKIPPED_BY_OPERATOR";
+    case ErrorReason.RECORD_CORRUPT:
+      return "ERROR_REASON_RECORD_CORRUPT";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

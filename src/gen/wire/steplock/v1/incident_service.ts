@@ -46,7 +46,7 @@ export interface Incident {
   resolution?:
     | Mark
     | undefined;
-  /** The calls that move it, e.g. "RetryStep". */
+  /** The calls that move it: "RetryStep" and "SkipStep" while its workflow has not ended, "ResolveIncident" afterwards. */
   waysOut: string[];
 }
 
@@ -77,6 +77,24 @@ export interface GetIncidentRequest {
 /** Response of GetIncident. */
 export interface GetIncidentResponse {
   /** The incident. */
+  incident?: Incident | undefined;
+}
+
+/** Request of ResolveIncident. */
+export interface ResolveIncidentRequest {
+  /** REQUIRED. `incidents/{incident}`. */
+  name: string;
+  /** REQUIRED. A UUID. */
+  requestId: string;
+  /** OPTIONAL. Who. */
+  actor: string;
+  /** REQUIRED. What was found and done. */
+  reason: string;
+}
+
+/** Response of ResolveIncident. */
+export interface ResolveIncidentResponse {
+  /** The incident as it is now. */
   incident?: Incident | undefined;
 }
 
@@ -660,6 +678,196 @@ export const GetIncidentResponse: MessageFns<GetIncidentResponse> = {
   },
 };
 
+function createBaseResolveIncidentRequest(): ResolveIncidentRequest {
+  return { name: "", requestId: "", actor: "", reason: "" };
+}
+
+export const ResolveIncidentRequest: MessageFns<ResolveIncidentRequest> = {
+  encode(message: ResolveIncidentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveIncidentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveIncidentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResolveIncidentRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: ResolveIncidentRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResolveIncidentRequest>): ResolveIncidentRequest {
+    return ResolveIncidentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveIncidentRequest>): ResolveIncidentRequest {
+    const message = createBaseResolveIncidentRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseResolveIncidentResponse(): ResolveIncidentResponse {
+  return { incident: undefined };
+}
+
+export const ResolveIncidentResponse: MessageFns<ResolveIncidentResponse> = {
+  encode(message: ResolveIncidentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.incident !== undefined) {
+      Incident.encode(message.incident, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveIncidentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveIncidentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.incident = Incident.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResolveIncidentResponse {
+    return { incident: isSet(object.incident) ? Incident.fromJSON(object.incident) : undefined };
+  },
+
+  toJSON(message: ResolveIncidentResponse): unknown {
+    const obj: any = {};
+    if (message.incident !== undefined) {
+      obj.incident = Incident.toJSON(message.incident);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResolveIncidentResponse>): ResolveIncidentResponse {
+    return ResolveIncidentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveIncidentResponse>): ResolveIncidentResponse {
+    const message = createBaseResolveIncidentResponse();
+    message.incident = (object.incident !== undefined && object.incident !== null)
+      ? Incident.fromPartial(object.incident)
+      : undefined;
+    return message;
+  },
+};
+
 /**
  * Shows what a person has to look at. Every call may end with STORE_UNAVAILABLE, SHUTTING_DOWN or
  * DEADLINE_EXCEEDED (the same call again, with backoff).
@@ -694,6 +902,21 @@ export const IncidentServiceDefinition = {
       responseType: GetIncidentResponse as typeof GetIncidentResponse,
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
+     * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
+     * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
+     * SkipStep are what resolves an incident.
+     *
+     * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+     */
+    resolveIncident: {
+      name: "ResolveIncident",
+      requestType: ResolveIncidentRequest as typeof ResolveIncidentRequest,
+      requestStream: false,
+      responseType: ResolveIncidentResponse as typeof ResolveIncidentResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
   },
 } as const;
@@ -733,6 +956,24 @@ export const IncidentServiceService = {
     responseSerialize: (value: GetIncidentResponse): Buffer => Buffer.from(GetIncidentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetIncidentResponse => GetIncidentResponse.decode(value),
   },
+  /**
+   * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
+   * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
+   * SkipStep are what resolves an incident.
+   *
+   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+   */
+  resolveIncident: {
+    path: "/steplock.v1.IncidentService/ResolveIncident" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResolveIncidentRequest): Buffer =>
+      Buffer.from(ResolveIncidentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResolveIncidentRequest => ResolveIncidentRequest.decode(value),
+    responseSerialize: (value: ResolveIncidentResponse): Buffer =>
+      Buffer.from(ResolveIncidentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResolveIncidentResponse => ResolveIncidentResponse.decode(value),
+  },
 } as const;
 
 export interface IncidentServiceServer extends UntypedServiceImplementation {
@@ -748,6 +989,14 @@ export interface IncidentServiceServer extends UntypedServiceImplementation {
    * Errors: INCIDENT_NOT_FOUND.
    */
   getIncident: handleUnaryCall<GetIncidentRequest, GetIncidentResponse>;
+  /**
+   * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
+   * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
+   * SkipStep are what resolves an incident.
+   *
+   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+   */
+  resolveIncident: handleUnaryCall<ResolveIncidentRequest, ResolveIncidentResponse>;
 }
 
 export interface IncidentServiceClient extends Client {
@@ -790,6 +1039,28 @@ export interface IncidentServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetIncidentResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
+   * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
+   * SkipStep are what resolves an incident.
+   *
+   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+   */
+  resolveIncident(
+    request: ResolveIncidentRequest,
+    callback: (error: ServiceError | null, response: ResolveIncidentResponse) => void,
+  ): ClientUnaryCall;
+  resolveIncident(
+    request: ResolveIncidentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResolveIncidentResponse) => void,
+  ): ClientUnaryCall;
+  resolveIncident(
+    request: ResolveIncidentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResolveIncidentResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -6,6 +6,58 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Struct } from "../../google/protobuf/struct.js";
 
+/** How a resource is locked. */
+export const LockMode = {
+  /** UNSPECIFIED - Means EXCLUSIVE. */
+  UNSPECIFIED: 0,
+  /** EXCLUSIVE - Nobody else has it. */
+  EXCLUSIVE: 1,
+  /** SHARED - Others may have it too, shared. */
+  SHARED: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LockMode = typeof LockMode[keyof typeof LockMode];
+
+export namespace LockMode {
+  export type UNSPECIFIED = typeof LockMode.UNSPECIFIED;
+  export type EXCLUSIVE = typeof LockMode.EXCLUSIVE;
+  export type SHARED = typeof LockMode.SHARED;
+  export type UNRECOGNIZED = typeof LockMode.UNRECOGNIZED;
+}
+
+export function lockModeFromJSON(object: any): LockMode {
+  switch (object) {
+    case 0:
+    case "LOCK_MODE_UNSPECIFIED":
+      return LockMode.UNSPECIFIED;
+    case 1:
+    case "LOCK_MODE_EXCLUSIVE":
+      return LockMode.EXCLUSIVE;
+    case 2:
+    case "LOCK_MODE_SHARED":
+      return LockMode.SHARED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LockMode.UNRECOGNIZED;
+  }
+}
+
+export function lockModeToJSON(object: LockMode): string {
+  switch (object) {
+    case LockMode.UNSPECIFIED:
+      return "LOCK_MODE_UNSPECIFIED";
+    case LockMode.EXCLUSIVE:
+      return "LOCK_MODE_EXCLUSIVE";
+    case LockMode.SHARED:
+      return "LOCK_MODE_SHARED";
+    case LockMode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A directed graph of steps: what is to be done, and what each step waits for. */
 export interface Plan {
   /** REQUIRED. The steps, in any order. 1 to 10,000. */
@@ -59,7 +111,39 @@ export interface StepSpec {
    * OPTIONAL. How long one attempt may take, the external task included; 1 s to 7 days. Default: the
    * method's own, else 10 minutes.
    */
-  timeout?: Duration | undefined;
+  timeout?:
+    | Duration
+    | undefined;
+  /** OPTIONAL. Which nodes may run the step, and its undo. Default: any that has the controller. */
+  nodes?:
+    | NodeSelector
+    | undefined;
+  /**
+   * OPTIONAL. Resources that the step, or its undo, needs for itself. The workflow takes those of all its steps before
+   * the first one starts; see WorkflowSettings.locks.
+   */
+  locks: LockSpec[];
+}
+
+/** A resource that a workflow locks: a device, a pool, a host, whatever must not be worked on by two at once. */
+export interface LockSpec {
+  /** REQUIRED. `[a-zA-Z0-9]([a-zA-Z0-9._:/-]{0,126}[a-zA-Z0-9])?`; the same resource has the same name everywhere. */
+  resource: string;
+  /** OPTIONAL. Default EXCLUSIVE. */
+  mode: LockMode;
+}
+
+/** Restricts where a step may run. A step that no living node fits stays in the queue until one joins. */
+export interface NodeSelector {
+  /** OPTIONAL. Only nodes of this neighborhood (`steplock server --neighborhood`). */
+  neighborhood: string;
+  /** OPTIONAL. Only nodes that have all of these labels (`steplock server --label`). At most 8; as a workflow's labels. */
+  labels: { [key: string]: string };
+}
+
+export interface NodeSelector_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** A call of a controller's method. */
@@ -327,6 +411,8 @@ function createBaseStepSpec(): StepSpec {
     undo: undefined,
     retry: undefined,
     timeout: undefined,
+    nodes: undefined,
+    locks: [],
   };
 }
 
@@ -363,6 +449,12 @@ export const StepSpec: MessageFns<StepSpec> = {
     }
     if (message.timeout !== undefined) {
       Duration.encode(message.timeout, writer.uint32(82).fork()).join();
+    }
+    if (message.nodes !== undefined) {
+      NodeSelector.encode(message.nodes, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.locks) {
+      LockSpec.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -460,6 +552,22 @@ export const StepSpec: MessageFns<StepSpec> = {
             message.timeout = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.nodes = NodeSelector.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.locks.push(LockSpec.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -492,6 +600,8 @@ export const StepSpec: MessageFns<StepSpec> = {
       undo: isSet(object.undo) ? Undo.fromJSON(object.undo) : undefined,
       retry: isSet(object.retry) ? RetryPolicy.fromJSON(object.retry) : undefined,
       timeout: isSet(object.timeout) ? Duration.fromJSON(object.timeout) : undefined,
+      nodes: isSet(object.nodes) ? NodeSelector.fromJSON(object.nodes) : undefined,
+      locks: globalThis.Array.isArray(object?.locks) ? object.locks.map((e: any) => LockSpec.fromJSON(e)) : [],
     };
   },
 
@@ -524,6 +634,12 @@ export const StepSpec: MessageFns<StepSpec> = {
     }
     if (message.timeout !== undefined) {
       obj.timeout = Duration.toJSON(message.timeout);
+    }
+    if (message.nodes !== undefined) {
+      obj.nodes = NodeSelector.toJSON(message.nodes);
+    }
+    if (message.locks?.length) {
+      obj.locks = message.locks.map((e) => LockSpec.toJSON(e));
     }
     return obj;
   },
@@ -564,6 +680,295 @@ export const StepSpec: MessageFns<StepSpec> = {
     message.timeout = (object.timeout !== undefined && object.timeout !== null)
       ? Duration.fromPartial(object.timeout)
       : undefined;
+    message.nodes = (object.nodes !== undefined && object.nodes !== null)
+      ? NodeSelector.fromPartial(object.nodes)
+      : undefined;
+    message.locks = object.locks?.map((e) => LockSpec.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLockSpec(): LockSpec {
+  return { resource: "", mode: 0 };
+}
+
+export const LockSpec: MessageFns<LockSpec> = {
+  encode(message: LockSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== "") {
+      writer.uint32(10).string(message.resource);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(16).int32(message.mode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LockSpec {
+    return {
+      resource: isSet(object.resource) ? globalThis.String(object.resource) : "",
+      mode: isSet(object.mode) ? lockModeFromJSON(object.mode) : 0,
+    };
+  },
+
+  toJSON(message: LockSpec): unknown {
+    const obj: any = {};
+    if (message.resource !== "") {
+      obj.resource = message.resource;
+    }
+    if (message.mode !== 0) {
+      obj.mode = lockModeToJSON(message.mode);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LockSpec>): LockSpec {
+    return LockSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockSpec>): LockSpec {
+    const message = createBaseLockSpec();
+    message.resource = object.resource ?? "";
+    message.mode = object.mode ?? 0;
+    return message;
+  },
+};
+
+function createBaseNodeSelector(): NodeSelector {
+  return { neighborhood: "", labels: {} };
+}
+
+export const NodeSelector: MessageFns<NodeSelector> = {
+  encode(message: NodeSelector, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.neighborhood !== "") {
+      writer.uint32(10).string(message.neighborhood);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      NodeSelector_LabelsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeSelector {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeSelector();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.neighborhood = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = NodeSelector_LabelsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.labels[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeSelector {
+    return {
+      neighborhood: isSet(object.neighborhood) ? globalThis.String(object.neighborhood) : "",
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+    };
+  },
+
+  toJSON(message: NodeSelector): unknown {
+    const obj: any = {};
+    if (message.neighborhood !== "") {
+      obj.neighborhood = message.neighborhood;
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeSelector>): NodeSelector {
+    return NodeSelector.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeSelector>): NodeSelector {
+    const message = createBaseNodeSelector();
+    message.neighborhood = object.neighborhood ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseNodeSelector_LabelsEntry(): NodeSelector_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const NodeSelector_LabelsEntry: MessageFns<NodeSelector_LabelsEntry> = {
+  encode(message: NodeSelector_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeSelector_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeSelector_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NodeSelector_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: NodeSelector_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NodeSelector_LabelsEntry>): NodeSelector_LabelsEntry {
+    return NodeSelector_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeSelector_LabelsEntry>): NodeSelector_LabelsEntry {
+    const message = createBaseNodeSelector_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

@@ -6,7 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Struct } from "../../google/protobuf/struct.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { StepSpec } from "./plan.js";
+import { LockMode, lockModeFromJSON, lockModeToJSON, LockSpec, StepSpec } from "./plan.js";
 
 /** The state of a workflow. -ING moves by itself; -ED rests. */
 export const WorkflowState = {
@@ -20,7 +20,10 @@ export const WorkflowState = {
   RUNNING: 3,
   /** SUSPENDING - Nothing new starts; running steps are coming to their end. */
   SUSPENDING: 4,
-  /** SUSPENDED - Suspended by a named actor, or by a failed step where the plan says so. */
+  /**
+   * SUSPENDED - Suspended by a named actor; or by Steplock, because a step failed and the settings say so, or because nothing can
+   * go on before a person has found out what came of a step (see its incident).
+   */
   SUSPENDED: 5,
   /** STOPPING - Nothing new starts and nothing will be undone; running steps are coming to their end. */
   STOPPING: 6,
@@ -42,6 +45,8 @@ export const WorkflowState = {
   FAILED: 14,
   /** DELETING - Being deleted. */
   DELETING: 15,
+  /** QUEUED - Submitted and due; waits for its locks, see `lock_waits`. */
+  QUEUED: 16,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -64,6 +69,7 @@ export namespace WorkflowState {
   export type CANCELLED = typeof WorkflowState.CANCELLED;
   export type FAILED = typeof WorkflowState.FAILED;
   export type DELETING = typeof WorkflowState.DELETING;
+  export type QUEUED = typeof WorkflowState.QUEUED;
   export type UNRECOGNIZED = typeof WorkflowState.UNRECOGNIZED;
 }
 
@@ -117,6 +123,9 @@ export function workflowStateFromJSON(object: any): WorkflowState {
     case 15:
     case "WORKFLOW_STATE_DELETING":
       return WorkflowState.DELETING;
+    case 16:
+    case "WORKFLOW_STATE_QUEUED":
+      return WorkflowState.QUEUED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -158,6 +167,8 @@ export function workflowStateToJSON(object: WorkflowState): string {
       return "WORKFLOW_STATE_FAILED";
     case WorkflowState.DELETING:
       return "WORKFLOW_STATE_DELETING";
+    case WorkflowState.QUEUED:
+      return "WORKFLOW_STATE_QUEUED";
     case WorkflowState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -604,6 +615,12 @@ export interface WorkflowSettings {
   runningSteps: RunningSteps;
   /** OPTIONAL. One line for people; at most 256 bytes. */
   description: string;
+  /**
+   * OPTIONAL. Resources that the workflow locks as a whole, beside those of its steps; at most 20 in all. They are taken
+   * all at once before the first step starts, in the order in which workflows came to wait for them, and held until the
+   * workflow has ended: through suspension and rollback, and as a quarantine while its rollback is blocked.
+   */
+  locks: LockSpec[];
 }
 
 export interface WorkflowSettings_LabelsEntry {
@@ -657,6 +674,26 @@ export interface Workflow {
   history: Mark[];
   /** The actor that created it. */
   actor: string;
+  /** What it locks, with the locks of its steps. */
+  locks: LockSpec[];
+  /** While it is QUEUED: whom it waits for; at most 20. */
+  lockWaits: LockWait[];
+}
+
+/** What stands in the way of a workflow that waits for its locks. */
+export interface LockWait {
+  /** The resource. */
+  resource: string;
+  /** How it is wanted. */
+  mode: LockMode;
+  /** `workflows/{workflow}` that has it, or comes first. */
+  workflow: string;
+  /** Since when that one has it, or waits for it. */
+  since?:
+    | Date
+    | undefined;
+  /** Whether that one has it; else it waits as well, and came first. */
+  held: boolean;
 }
 
 /** Why a workflow was stopped. */
@@ -810,6 +847,7 @@ function createBaseWorkflowSettings(): WorkflowSettings {
     onFailure: 0,
     runningSteps: 0,
     description: "",
+    locks: [],
   };
 }
 
@@ -841,6 +879,9 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
     }
     if (message.description !== "") {
       writer.uint32(74).string(message.description);
+    }
+    for (const v of message.locks) {
+      LockSpec.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -933,6 +974,14 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
             message.description = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.locks.push(LockSpec.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -985,6 +1034,9 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
         ? runningStepsFromJSON(object.running_steps)
         : 0,
       description: isSet(object.description) ? globalThis.String(object.description) : "",
+      locks: globalThis.Array.isArray(object?.locks)
+        ? object.locks.map((e: any) => LockSpec.fromJSON(e))
+        : [],
     };
   },
 
@@ -1023,6 +1075,9 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
     if (message.description !== "") {
       obj.description = message.description;
     }
+    if (message.locks?.length) {
+      obj.locks = message.locks.map((e) => LockSpec.toJSON(e));
+    }
     return obj;
   },
 
@@ -1050,6 +1105,7 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
     message.onFailure = object.onFailure ?? 0;
     message.runningSteps = object.runningSteps ?? 0;
     message.description = object.description ?? "";
+    message.locks = object.locks?.map((e) => LockSpec.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1156,6 +1212,8 @@ function createBaseWorkflow(): Workflow {
     planHash: "",
     history: [],
     actor: "",
+    locks: [],
+    lockWaits: [],
   };
 }
 
@@ -1205,6 +1263,12 @@ export const Workflow: MessageFns<Workflow> = {
     }
     if (message.actor !== "") {
       writer.uint32(122).string(message.actor);
+    }
+    for (const v of message.locks) {
+      LockSpec.encode(v!, writer.uint32(130).fork()).join();
+    }
+    for (const v of message.lockWaits) {
+      LockWait.encode(v!, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -1342,6 +1406,22 @@ export const Workflow: MessageFns<Workflow> = {
             message.actor = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.locks.push(LockSpec.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.lockWaits.push(LockWait.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1391,6 +1471,14 @@ export const Workflow: MessageFns<Workflow> = {
         ? object.history.map((e: any) => Mark.fromJSON(e))
         : [],
       actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      locks: globalThis.Array.isArray(object?.locks)
+        ? object.locks.map((e: any) => LockSpec.fromJSON(e))
+        : [],
+      lockWaits: globalThis.Array.isArray(object?.lockWaits)
+        ? object.lockWaits.map((e: any) => LockWait.fromJSON(e))
+        : globalThis.Array.isArray(object?.lock_waits)
+        ? object.lock_waits.map((e: any) => LockWait.fromJSON(e))
+        : [],
     };
   },
 
@@ -1441,6 +1529,12 @@ export const Workflow: MessageFns<Workflow> = {
     if (message.actor !== "") {
       obj.actor = message.actor;
     }
+    if (message.locks?.length) {
+      obj.locks = message.locks.map((e) => LockSpec.toJSON(e));
+    }
+    if (message.lockWaits?.length) {
+      obj.lockWaits = message.lockWaits.map((e) => LockWait.toJSON(e));
+    }
     return obj;
   },
 
@@ -1470,6 +1564,141 @@ export const Workflow: MessageFns<Workflow> = {
     message.planHash = object.planHash ?? "";
     message.history = object.history?.map((e) => Mark.fromPartial(e)) || [];
     message.actor = object.actor ?? "";
+    message.locks = object.locks?.map((e) => LockSpec.fromPartial(e)) || [];
+    message.lockWaits = object.lockWaits?.map((e) => LockWait.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLockWait(): LockWait {
+  return { resource: "", mode: 0, workflow: "", since: undefined, held: false };
+}
+
+export const LockWait: MessageFns<LockWait> = {
+  encode(message: LockWait, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== "") {
+      writer.uint32(10).string(message.resource);
+    }
+    if (message.mode !== 0) {
+      writer.uint32(16).int32(message.mode);
+    }
+    if (message.workflow !== "") {
+      writer.uint32(26).string(message.workflow);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(34).fork()).join();
+    }
+    if (message.held !== false) {
+      writer.uint32(40).bool(message.held);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockWait {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockWait();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.workflow = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.held = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LockWait {
+    return {
+      resource: isSet(object.resource) ? globalThis.String(object.resource) : "",
+      mode: isSet(object.mode) ? lockModeFromJSON(object.mode) : 0,
+      workflow: isSet(object.workflow) ? globalThis.String(object.workflow) : "",
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      held: isSet(object.held) ? globalThis.Boolean(object.held) : false,
+    };
+  },
+
+  toJSON(message: LockWait): unknown {
+    const obj: any = {};
+    if (message.resource !== "") {
+      obj.resource = message.resource;
+    }
+    if (message.mode !== 0) {
+      obj.mode = lockModeToJSON(message.mode);
+    }
+    if (message.workflow !== "") {
+      obj.workflow = message.workflow;
+    }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.held !== false) {
+      obj.held = message.held;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LockWait>): LockWait {
+    return LockWait.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockWait>): LockWait {
+    const message = createBaseLockWait();
+    message.resource = object.resource ?? "";
+    message.mode = object.mode ?? 0;
+    message.workflow = object.workflow ?? "";
+    message.since = object.since ?? undefined;
+    message.held = object.held ?? false;
     return message;
   },
 };

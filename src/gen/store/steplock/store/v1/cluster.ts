@@ -40,6 +40,16 @@ export interface NodeRecord {
   controllers: string[];
   /** When it joined. */
   joinTimeMs: number;
+  /** Whether it takes no new work and gives away what it has. Any node may set it. */
+  draining: boolean;
+  /** What steps can ask for. */
+  labels: { [key: string]: string };
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface NodeRecord_LabelsEntry {
+  key: string;
+  value: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -64,6 +74,57 @@ export interface ControllerRecord {
   endpoint: string;
   /** What it said of itself: a binary steplock.v1.DescribeResponse. */
   description: Buffer;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** meta/policy: what may start at all, and how much of it at once. Every new call compares it. */
+export interface PolicyRecord {
+  /** The unit that wrote it. */
+  unitId: string;
+  /** By system and class. */
+  limits: LimitRecord[];
+  /** What is held. */
+  holds: HoldRecord[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** How many steps may work on a system at once. */
+export interface LimitRecord {
+  /** The system. */
+  system: string;
+  /** The methods' limit class; empty for all of them together. */
+  limitClass: string;
+  /** At most. */
+  max: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** Nothing new starts there. */
+export interface HoldRecord {
+  /** system, controller or cluster. */
+  kind: string;
+  /** Which; empty for the cluster. */
+  name: string;
+  /** Who. */
+  actor: string;
+  /** Why. */
+  reason: string;
+  /** Since when, by wall clock. */
+  timeMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/**
+ * permit/{system}/{class}/{slot}: a step that counts against a limit. Its key is a slot, so that there are never more of
+ * them than slots.
+ */
+export interface PermitRecord {
+  /** The unit that wrote it. */
+  unitId: string;
+  /** The step's queue key. */
+  step: string;
+  /** When, by wall clock. */
+  timeMs: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -232,6 +293,8 @@ function createBaseNodeRecord(): NodeRecord {
     capacity: 0,
     controllers: [],
     joinTimeMs: 0,
+    draining: false,
+    labels: {},
     _unknownFields: {},
   };
 }
@@ -265,6 +328,12 @@ export const NodeRecord: MessageFns<NodeRecord> = {
     if (message.joinTimeMs !== 0) {
       writer.uint32(72).int64(message.joinTimeMs);
     }
+    if (message.draining !== false) {
+      writer.uint32(80).bool(message.draining);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      NodeRecord_LabelsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
+    });
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
         const tag = parseInt(key, 10);
@@ -361,6 +430,25 @@ export const NodeRecord: MessageFns<NodeRecord> = {
             message.joinTimeMs = longToNumber(reader.int64());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            const entry11 = NodeRecord_LabelsEntry.decode(reader, reader.uint32());
+            if (entry11.value !== undefined) {
+              message.labels[entry11.key] = entry11.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -395,6 +483,99 @@ export const NodeRecord: MessageFns<NodeRecord> = {
     message.capacity = object.capacity ?? 0;
     message.controllers = object.controllers?.map((e) => e) || [];
     message.joinTimeMs = object.joinTimeMs ?? 0;
+    message.draining = object.draining ?? false;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseNodeRecord_LabelsEntry(): NodeRecord_LabelsEntry {
+  return { key: "", value: "", _unknownFields: {} };
+}
+
+export const NodeRecord_LabelsEntry: MessageFns<NodeRecord_LabelsEntry> = {
+  encode(message: NodeRecord_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeRecord_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeRecord_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NodeRecord_LabelsEntry>): NodeRecord_LabelsEntry {
+    return NodeRecord_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeRecord_LabelsEntry>): NodeRecord_LabelsEntry {
+    const message = createBaseNodeRecord_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -597,6 +778,410 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
     message.controllerId = object.controllerId ?? "";
     message.endpoint = object.endpoint ?? "";
     message.description = object.description ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBasePolicyRecord(): PolicyRecord {
+  return { unitId: "", limits: [], holds: [], _unknownFields: {} };
+}
+
+export const PolicyRecord: MessageFns<PolicyRecord> = {
+  encode(message: PolicyRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    for (const v of message.limits) {
+      LimitRecord.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.holds) {
+      HoldRecord.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.limits.push(LimitRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.holds.push(HoldRecord.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PolicyRecord>): PolicyRecord {
+    return PolicyRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyRecord>): PolicyRecord {
+    const message = createBasePolicyRecord();
+    message.unitId = object.unitId ?? "";
+    message.limits = object.limits?.map((e) => LimitRecord.fromPartial(e)) || [];
+    message.holds = object.holds?.map((e) => HoldRecord.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLimitRecord(): LimitRecord {
+  return { system: "", limitClass: "", max: 0, _unknownFields: {} };
+}
+
+export const LimitRecord: MessageFns<LimitRecord> = {
+  encode(message: LimitRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.system !== "") {
+      writer.uint32(10).string(message.system);
+    }
+    if (message.limitClass !== "") {
+      writer.uint32(18).string(message.limitClass);
+    }
+    if (message.max !== 0) {
+      writer.uint32(24).uint32(message.max);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.system = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.limitClass = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.max = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LimitRecord>): LimitRecord {
+    return LimitRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LimitRecord>): LimitRecord {
+    const message = createBaseLimitRecord();
+    message.system = object.system ?? "";
+    message.limitClass = object.limitClass ?? "";
+    message.max = object.max ?? 0;
+    return message;
+  },
+};
+
+function createBaseHoldRecord(): HoldRecord {
+  return { kind: "", name: "", actor: "", reason: "", timeMs: 0, _unknownFields: {} };
+}
+
+export const HoldRecord: MessageFns<HoldRecord> = {
+  encode(message: HoldRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.timeMs !== 0) {
+      writer.uint32(40).int64(message.timeMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HoldRecord>): HoldRecord {
+    return HoldRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HoldRecord>): HoldRecord {
+    const message = createBaseHoldRecord();
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    message.timeMs = object.timeMs ?? 0;
+    return message;
+  },
+};
+
+function createBasePermitRecord(): PermitRecord {
+  return { unitId: "", step: "", timeMs: 0, _unknownFields: {} };
+}
+
+export const PermitRecord: MessageFns<PermitRecord> = {
+  encode(message: PermitRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message.step !== "") {
+      writer.uint32(18).string(message.step);
+    }
+    if (message.timeMs !== 0) {
+      writer.uint32(24).int64(message.timeMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PermitRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePermitRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timeMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PermitRecord>): PermitRecord {
+    return PermitRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PermitRecord>): PermitRecord {
+    const message = createBasePermitRecord();
+    message.unitId = object.unitId ?? "";
+    message.step = object.step ?? "";
+    message.timeMs = object.timeMs ?? 0;
     return message;
   },
 };

@@ -4,6 +4,26 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** How a resource is locked. */
+export const LockKind = {
+  /** UNSPECIFIED - Not used. */
+  UNSPECIFIED: 0,
+  /** EXCLUSIVE - Alone. */
+  EXCLUSIVE: 1,
+  /** SHARED - With others. */
+  SHARED: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type LockKind = typeof LockKind[keyof typeof LockKind];
+
+export namespace LockKind {
+  export type UNSPECIFIED = typeof LockKind.UNSPECIFIED;
+  export type EXCLUSIVE = typeof LockKind.EXCLUSIVE;
+  export type SHARED = typeof LockKind.SHARED;
+  export type UNRECOGNIZED = typeof LockKind.UNRECOGNIZED;
+}
+
 /** How a step is undone. */
 export const UndoKind = {
   /** UNSPECIFIED - Not decided yet (draft): as the method says. */
@@ -37,6 +57,15 @@ export interface PlanChunk {
   groups: PlanGroup[];
   /** Methods that the steps name, as they were described at the start. */
   methods: PlanMethod[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** A resource that is to be locked. */
+export interface LockNeed {
+  /** Its name. */
+  resource: string;
+  /** How. */
+  kind: LockKind;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -89,6 +118,18 @@ export interface PlanStep {
   kind: string;
   /** Approval's message or signal's name. */
   prompt: string;
+  /** Only nodes of this neighborhood may run it; empty for any. */
+  neighborhood: string;
+  /** Only nodes with these labels may run it. */
+  nodeLabels: { [key: string]: string };
+  /** What it locks. */
+  locks: LockNeed[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface PlanStep_NodeLabelsEntry {
+  key: string;
+  value: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -228,6 +269,89 @@ export const PlanChunk: MessageFns<PlanChunk> = {
   },
 };
 
+function createBaseLockNeed(): LockNeed {
+  return { resource: "", kind: 0, _unknownFields: {} };
+}
+
+export const LockNeed: MessageFns<LockNeed> = {
+  encode(message: LockNeed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== "") {
+      writer.uint32(10).string(message.resource);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockNeed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockNeed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockNeed>): LockNeed {
+    return LockNeed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockNeed>): LockNeed {
+    const message = createBaseLockNeed();
+    message.resource = object.resource ?? "";
+    message.kind = object.kind ?? 0;
+    return message;
+  },
+};
+
 function createBasePlanGroup(): PlanGroup {
   return { id: "", dependsOn: [], _unknownFields: {} };
 }
@@ -332,6 +456,9 @@ function createBasePlanStep(): PlanStep {
     timeoutMs: 0,
     kind: "",
     prompt: "",
+    neighborhood: "",
+    nodeLabels: {},
+    locks: [],
     _unknownFields: {},
   };
 }
@@ -394,6 +521,15 @@ export const PlanStep: MessageFns<PlanStep> = {
     }
     if (message.prompt !== "") {
       writer.uint32(154).string(message.prompt);
+    }
+    if (message.neighborhood !== "") {
+      writer.uint32(162).string(message.neighborhood);
+    }
+    globalThis.Object.entries(message.nodeLabels).forEach(([key, value]: [string, string]) => {
+      PlanStep_NodeLabelsEntry.encode({ key: key as any, value }, writer.uint32(170).fork()).join();
+    });
+    for (const v of message.locks) {
+      LockNeed.encode(v!, writer.uint32(178).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -571,6 +707,33 @@ export const PlanStep: MessageFns<PlanStep> = {
             message.prompt = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.neighborhood = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            const entry21 = PlanStep_NodeLabelsEntry.decode(reader, reader.uint32());
+            if (entry21.value !== undefined) {
+              message.nodeLabels[entry21.key] = entry21.value;
+            }
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.locks.push(LockNeed.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -615,6 +778,100 @@ export const PlanStep: MessageFns<PlanStep> = {
     message.timeoutMs = object.timeoutMs ?? 0;
     message.kind = object.kind ?? "";
     message.prompt = object.prompt ?? "";
+    message.neighborhood = object.neighborhood ?? "";
+    message.nodeLabels = (globalThis.Object.entries(object.nodeLabels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.locks = object.locks?.map((e) => LockNeed.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePlanStep_NodeLabelsEntry(): PlanStep_NodeLabelsEntry {
+  return { key: "", value: "", _unknownFields: {} };
+}
+
+export const PlanStep_NodeLabelsEntry: MessageFns<PlanStep_NodeLabelsEntry> = {
+  encode(message: PlanStep_NodeLabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanStep_NodeLabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanStep_NodeLabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PlanStep_NodeLabelsEntry>): PlanStep_NodeLabelsEntry {
+    return PlanStep_NodeLabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlanStep_NodeLabelsEntry>): PlanStep_NodeLabelsEntry {
+    const message = createBasePlanStep_NodeLabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

@@ -93,6 +93,8 @@ export interface StepRecord {
   endTimeMs: number;
   /** The open incident about it. */
   incidentId: string;
+  /** Keys of the permits that it still holds, because nobody knows whether its call has ended. */
+  permits: string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -167,7 +169,7 @@ export interface QueueItem {
   series: number;
   /** The external task; empty for none. */
   task: string;
-  /** Not claimed before, by wall clock; 0 for at once. */
+  /** When it may be claimed, by the wall clock of whoever wrote it: for people only, see delay_ms; 0 for at once. */
   notBeforeMs: number;
   /** 0 to 100. */
   progressPercent: number;
@@ -187,6 +189,22 @@ export interface QueueItem {
   attemptTimeMs: number;
   /** What earlier calls left, as far as is known. */
   effect: EffectKind;
+  /** Only nodes of this neighborhood may claim it; empty for any. */
+  neighborhood: string;
+  /** Only nodes with these labels may claim it. */
+  nodeLabels: { [key: string]: string };
+  /** What limits count its method as. */
+  limitClass: string;
+  /** Keys of the permits that it holds; until its call, and the call's external task, have ended. */
+  permits: string[];
+  /** How long it is left alone, counted by each node from when it sees this. A node that starts counts anew. */
+  delayMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface QueueItem_NodeLabelsEntry {
+  key: string;
+  value: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -234,6 +252,7 @@ function createBaseStepRecord(): StepRecord {
     startTimeMs: 0,
     endTimeMs: 0,
     incidentId: "",
+    permits: [],
     _unknownFields: {},
   };
 }
@@ -284,6 +303,9 @@ export const StepRecord: MessageFns<StepRecord> = {
     }
     if (message.incidentId !== "") {
       writer.uint32(122).string(message.incidentId);
+    }
+    for (const v of message.permits) {
+      writer.uint32(130).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -429,6 +451,14 @@ export const StepRecord: MessageFns<StepRecord> = {
             message.incidentId = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.permits.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -473,6 +503,7 @@ export const StepRecord: MessageFns<StepRecord> = {
     message.startTimeMs = object.startTimeMs ?? 0;
     message.endTimeMs = object.endTimeMs ?? 0;
     message.incidentId = object.incidentId ?? "";
+    message.permits = object.permits?.map((e) => e) || [];
     return message;
   },
 };
@@ -734,6 +765,11 @@ function createBaseQueueItem(): QueueItem {
     startTimeMs: 0,
     attemptTimeMs: 0,
     effect: 0,
+    neighborhood: "",
+    nodeLabels: {},
+    limitClass: "",
+    permits: [],
+    delayMs: 0,
     _unknownFields: {},
   };
 }
@@ -820,6 +856,21 @@ export const QueueItem: MessageFns<QueueItem> = {
     }
     if (message.effect !== 0) {
       writer.uint32(216).int32(message.effect);
+    }
+    if (message.neighborhood !== "") {
+      writer.uint32(226).string(message.neighborhood);
+    }
+    globalThis.Object.entries(message.nodeLabels).forEach(([key, value]: [string, string]) => {
+      QueueItem_NodeLabelsEntry.encode({ key: key as any, value }, writer.uint32(234).fork()).join();
+    });
+    if (message.limitClass !== "") {
+      writer.uint32(242).string(message.limitClass);
+    }
+    for (const v of message.permits) {
+      writer.uint32(250).string(v!);
+    }
+    if (message.delayMs !== 0) {
+      writer.uint32(256).int64(message.delayMs);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1061,6 +1112,49 @@ export const QueueItem: MessageFns<QueueItem> = {
             message.effect = reader.int32() as any;
             continue;
           }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.neighborhood = reader.string();
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            const entry29 = QueueItem_NodeLabelsEntry.decode(reader, reader.uint32());
+            if (entry29.value !== undefined) {
+              message.nodeLabels[entry29.key] = entry29.value;
+            }
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.limitClass = reader.string();
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.permits.push(reader.string());
+            continue;
+          }
+          case 32: {
+            if (tag !== 256) {
+              break;
+            }
+
+            message.delayMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1117,6 +1211,102 @@ export const QueueItem: MessageFns<QueueItem> = {
     message.startTimeMs = object.startTimeMs ?? 0;
     message.attemptTimeMs = object.attemptTimeMs ?? 0;
     message.effect = object.effect ?? 0;
+    message.neighborhood = object.neighborhood ?? "";
+    message.nodeLabels = (globalThis.Object.entries(object.nodeLabels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.limitClass = object.limitClass ?? "";
+    message.permits = object.permits?.map((e) => e) || [];
+    message.delayMs = object.delayMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseQueueItem_NodeLabelsEntry(): QueueItem_NodeLabelsEntry {
+  return { key: "", value: "", _unknownFields: {} };
+}
+
+export const QueueItem_NodeLabelsEntry: MessageFns<QueueItem_NodeLabelsEntry> = {
+  encode(message: QueueItem_NodeLabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueueItem_NodeLabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueueItem_NodeLabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<QueueItem_NodeLabelsEntry>): QueueItem_NodeLabelsEntry {
+    return QueueItem_NodeLabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QueueItem_NodeLabelsEntry>): QueueItem_NodeLabelsEntry {
+    const message = createBaseQueueItem_NodeLabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { LockKind, LockNeed } from "./plan.js";
 
 /** Where a workflow stands. The meaning of each is that of steplock.v1.WorkflowState. */
 export const HeadState = {
@@ -38,6 +39,8 @@ export const HeadState = {
   FAILED: 14,
   /** DELETING - Its records are being deleted, this one last. */
   DELETING: 15,
+  /** QUEUED - Waits for its locks. */
+  QUEUED: 16,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -60,6 +63,7 @@ export namespace HeadState {
   export type CANCELLED = typeof HeadState.CANCELLED;
   export type FAILED = typeof HeadState.FAILED;
   export type DELETING = typeof HeadState.DELETING;
+  export type QUEUED = typeof HeadState.QUEUED;
   export type UNRECOGNIZED = typeof HeadState.UNRECOGNIZED;
 }
 
@@ -140,12 +144,39 @@ export interface WorkflowHead {
   cancelRunning: boolean;
   /** The request that made it, to tell a repetition from another. */
   requestId: string;
+  /** What it locks, those of its steps included; what was broken is taken out. */
+  locks: LockNeed[];
+  /**
+   * How long it has been running (or a draft), as measured by the monotonic clocks of its owners; what one measured after
+   * it wrote this last is lost with it, which only delays.
+   */
+  elapsedMs: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WorkflowHead_LabelsEntry {
   key: string;
   value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/**
+ * lock/{resource}/{x or s}/{shard}/{workflow}: a workflow that has, or waits for, a resource; x is exclusive. Its create
+ * revision is the ticket: who has the lower one comes first. Goes with the workflow's end.
+ */
+export interface LockRecord {
+  /** The unit that wrote it. */
+  unitId: string;
+  /** The resource. */
+  resource: string;
+  /** How. */
+  kind: LockKind;
+  /** The workflow. */
+  workflowId: string;
+  /** Whose. */
+  tenant: string;
+  /** When the workflow came to wait, by wall clock. */
+  timeMs: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -255,6 +286,10 @@ export interface VerbRecord {
   output: Buffer;
   /** Of the request, for its RequestRecord. */
   digest: string;
+  /** For break: the resource. */
+  resource: string;
+  /** For resolve: the incident's id. */
+  incidentId: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -300,6 +335,8 @@ function createBaseWorkflowHead(): WorkflowHead {
     history: [],
     cancelRunning: false,
     requestId: "",
+    locks: [],
+    elapsedMs: 0,
     _unknownFields: {},
   };
 }
@@ -374,6 +411,12 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     }
     if (message.requestId !== "") {
       writer.uint32(186).string(message.requestId);
+    }
+    for (const v of message.locks) {
+      LockNeed.encode(v!, writer.uint32(194).fork()).join();
+    }
+    if (message.elapsedMs !== 0) {
+      writer.uint32(200).int64(message.elapsedMs);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -586,6 +629,22 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
             message.requestId = reader.string();
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.locks.push(LockNeed.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.elapsedMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -648,6 +707,8 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     message.history = object.history?.map((e) => MarkRecord.fromPartial(e)) || [];
     message.cancelRunning = object.cancelRunning ?? false;
     message.requestId = object.requestId ?? "";
+    message.locks = object.locks?.map((e) => LockNeed.fromPartial(e)) || [];
+    message.elapsedMs = object.elapsedMs ?? 0;
     return message;
   },
 };
@@ -731,6 +792,137 @@ export const WorkflowHead_LabelsEntry: MessageFns<WorkflowHead_LabelsEntry> = {
     const message = createBaseWorkflowHead_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseLockRecord(): LockRecord {
+  return { unitId: "", resource: "", kind: 0, workflowId: "", tenant: "", timeMs: 0, _unknownFields: {} };
+}
+
+export const LockRecord: MessageFns<LockRecord> = {
+  encode(message: LockRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message.resource !== "") {
+      writer.uint32(18).string(message.resource);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(24).int32(message.kind);
+    }
+    if (message.workflowId !== "") {
+      writer.uint32(34).string(message.workflowId);
+    }
+    if (message.tenant !== "") {
+      writer.uint32(42).string(message.tenant);
+    }
+    if (message.timeMs !== 0) {
+      writer.uint32(48).int64(message.timeMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.workflowId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.tenant = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.timeMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LockRecord>): LockRecord {
+    return LockRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LockRecord>): LockRecord {
+    const message = createBaseLockRecord();
+    message.unitId = object.unitId ?? "";
+    message.resource = object.resource ?? "";
+    message.kind = object.kind ?? 0;
+    message.workflowId = object.workflowId ?? "";
+    message.tenant = object.tenant ?? "";
+    message.timeMs = object.timeMs ?? 0;
     return message;
   },
 };
@@ -1347,6 +1539,8 @@ function createBaseVerbRecord(): VerbRecord {
     cancelRunning: false,
     output: Buffer.alloc(0),
     digest: "",
+    resource: "",
+    incidentId: "",
     _unknownFields: {},
   };
 }
@@ -1385,6 +1579,12 @@ export const VerbRecord: MessageFns<VerbRecord> = {
     }
     if (message.digest !== "") {
       writer.uint32(90).string(message.digest);
+    }
+    if (message.resource !== "") {
+      writer.uint32(98).string(message.resource);
+    }
+    if (message.incidentId !== "") {
+      writer.uint32(106).string(message.incidentId);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1498,6 +1698,22 @@ export const VerbRecord: MessageFns<VerbRecord> = {
             message.digest = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.incidentId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1534,6 +1750,8 @@ export const VerbRecord: MessageFns<VerbRecord> = {
     message.cancelRunning = object.cancelRunning ?? false;
     message.output = object.output ?? Buffer.alloc(0);
     message.digest = object.digest ?? "";
+    message.resource = object.resource ?? "";
+    message.incidentId = object.incidentId ?? "";
     return message;
   },
 };

@@ -1,0 +1,108 @@
+// Runs all suites, one after the other, and ends with the sum over all of them. `node scripts/test.mjs NAME…` runs some.
+// Each suite has a budget in minutes (they stand in .ci/run too): what takes longer is ended, and counts as failed.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { root } from './setup.mjs';
+
+const mochaSuites = {
+  unit: { minutes: 1, files: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'] },
+  tidy: { minutes: 1, files: ['test/tidy/**/*.test.ts'] },
+  store: { minutes: 3, files: ['test/store/**/*.test.ts'] },
+  simulation: { minutes: 4, files: ['test/simulation/**/*.test.ts'] },
+  integration: { minutes: 5, files: ['test/integration/**/*.test.ts'] },
+  plugins: { minutes: 4, files: ['test/plugins/**/*.test.ts'] },
+  e2e: { minutes: 8, files: ['test/e2e/**/*.test.ts'] },
+};
+const commandSuites = {
+  check: { minutes: 4, command: ['node', 'scripts/run.mjs', 'check'] },
+};
+const order = ['check', 'unit', 'store', 'simulation', 'integration', 'plugins', 'e2e'];
+
+const scratch = mkdtempSync(join(tmpdir(), 'steplock-test-'));
+const wanted = process.argv.slice(2);
+const results = [];
+try {
+  for (const name of wanted.length > 0 ? wanted : order) {
+    const suite = mochaSuites[name] ?? commandSuites[name];
+    if (suite === undefined) throw new Error(`No suite "${name}"; there are: ${order.join(', ')}`);
+    console.log(`\n═══ ${name} (at most ${suite.minutes} min)`);
+    const startedMs = Date.now();
+    const counts = suite.files === undefined ? await runCommand(suite) : await runMocha(name, suite);
+    results.push({ name, seconds: (Date.now() - startedMs) / 1_000, ...counts });
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+report();
+
+async function runMocha(name, { files, minutes }) {
+  const file = join(scratch, `${name}.json`);
+  const args = [...files, '--reporter', 'test/support/reporter.cjs', '--reporter-option', `file=${file}`];
+  const code = await run(join(root, 'node_modules/.bin/mocha'), args, minutes);
+  try {
+    const { passed, failed, failures } = JSON.parse(readFileSync(file, 'utf8'));
+    // A suite that ends badly without a failed test has failed all the same: a hook, or a process that was ended.
+    return { passed, failed: failed === 0 && code !== 0 ? 1 : failed, failures };
+  } catch {
+    return { passed: 0, failed: 1 };
+  }
+}
+
+async function runCommand({ command: [program, ...args], minutes }) {
+  const code = await run(program, args, minutes);
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+async function run(program, args, minutes) {
+  return await new Promise((resolve) => {
+    // A group of its own, so that what runs too long goes with all that it started.
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit', detached: true });
+    const endGroup = () => {
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    };
+    const timer = setTimeout(() => {
+      console.log(`Over its budget of ${minutes} min: ended`);
+      endGroup();
+    }, minutes * 60_000);
+    const onSignal = () => {
+      endGroup();
+      process.exit(130);
+    };
+    process.once('SIGINT', onSignal);
+    process.once('SIGTERM', onSignal);
+    child.on('exit', (code) => {
+      clearTimeout(timer);
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+      endGroup();
+      resolve(code ?? 1);
+    });
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      console.error(error.message);
+      resolve(1);
+    });
+  });
+}
+
+function report() {
+  // Named again at the end, where somebody who reads only a log's tail sees them.
+  for (const { name, failures = [] } of results) {
+    for (const failure of failures) console.log(`\nFAILED ${name}: ${failure}`);
+  }
+  console.log('');
+  for (const { name, passed, failed, seconds } of results) {
+    console.log(
+      `${name.padEnd(12)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed  ${seconds.toFixed(0)} s`,
+    );
+  }
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+  process.exitCode = sum('failed') === 0 ? 0 : 1;
+}

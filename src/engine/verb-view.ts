@@ -1,0 +1,47 @@
+/** How a workflow looks to a verb: to the node that is asked, and again to the workflow's owner. Pure. */
+import { isUndo, undoneOf, undoOf, type StepId } from '../base/ids.js';
+import { UndoKind } from '../gen/store/steplock/store/v1/plan.js';
+import { OutcomeState } from '../gen/store/steplock/store/v1/step.js';
+import { findStep } from '../model/plan.js';
+import type { VerbView } from '../model/verbs.js';
+import type { LoadedWorkflow } from './run.js';
+
+/** What a verb is about, beside the workflow. */
+export interface VerbTarget {
+  readonly step: StepId | undefined;
+  /** For break. */
+  readonly resource: string;
+  /** For resolve. */
+  readonly incidentId: string;
+}
+
+type Looked = Pick<LoadedWorkflow, 'head' | 'plan' | 'records' | 'items' | 'incidents'>;
+
+/** See the head of this file. */
+export function verbView(workflow: Looked, { step, resource, incidentId }: VerbTarget): VerbView {
+  const { head, plan, records, items, incidents } = workflow;
+  const view = {
+    state: head.state,
+    hasLock: head.locks.some((need) => need.resource === resource),
+    isIncidentOpen: incidents.get(incidentId)?.record.resolveTimeMs === 0,
+    hasFailedStep: [...records].some(([id, { record }]) => !isUndo(id) && standsInTheWay(record.state)),
+    hasOpenIncident: [...incidents.values()].some(({ record }) => record.resolveTimeMs === 0),
+  };
+  if (step === undefined) return view;
+  return {
+    ...view,
+    step: {
+      id: step,
+      record: records.get(step)?.record,
+      undone: isUndo(step) ? records.get(undoneOf(step))?.record : undefined,
+      item: items.get(step)?.record,
+      undoItem: isUndo(step) ? undefined : items.get(undoOf(step))?.record,
+      hasUndoMethod: findStep(plan, step)?.undoKind === UndoKind.METHOD,
+    },
+  };
+}
+
+function standsInTheWay(state: OutcomeState): boolean {
+  const { FAILED, CANCELLED, UNKNOWN } = OutcomeState;
+  return state === FAILED || state === CANCELLED || state === UNKNOWN;
+}

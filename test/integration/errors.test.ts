@@ -1,0 +1,319 @@
+/**
+ * What the protos say of errors is true: every reason that a method documents is provoked here by that very method. A
+ * reason that is added there and not here fails this test, and so does one that no method documents any more.
+ */
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { callReasons, type CallReason } from '../../src/errors/index.js';
+import { failed } from '../../src/controller.js';
+import { OnFailure, WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
+import {
+  IncidentServiceService as Incidents,
+  type ResolveIncidentRequest,
+} from '../../src/gen/wire/steplock/v1/incident_service.js';
+import { WorkflowServiceService as Service } from '../../src/gen/wire/steplock/v1/workflow_service.js';
+import { rejection } from '../support/rejection.js';
+import { chain, output, planOf, settings, step } from './support/plans.js';
+import { refused } from './support/refusal.js';
+import {
+  addition,
+  creation,
+  deletion,
+  retry,
+  skip,
+  start,
+  stop,
+  submission,
+  verb,
+} from './support/requests.js';
+import { requestId, startRig, type Rig } from './support/rig.js';
+
+/** Provoked elsewhere, because that needs a store of its own. */
+const elsewhere = ['STORE_FULL'];
+
+/** Each `Method REASON` that the services' comments name. */
+function documented(): string[] {
+  return ['workflow_service', 'incident_service'].flatMap((file) => {
+    const proto = readFileSync(new URL(`../../proto/steplock/v1/${file}.proto`, import.meta.url), 'utf8');
+    return [...proto.matchAll(/\/\/ Errors:((?:.*\n\s*\/\/)*.*)\n\s*rpc (\w+)/g)].flatMap(
+      ([, comment = '', method = '']) =>
+        (comment.match(/[A-Z][A-Z_]{4,}/g) ?? [])
+          .filter((word) => word in callReasons && !elsewhere.includes(word))
+          .map((reason) => `${method} ${reason}`),
+    );
+  });
+}
+
+describe('The errors that the protos document', function () {
+  this.timeout(20_000);
+  let rig: Rig;
+  let keyless: Rig;
+
+  const used = requestId();
+  const ended = 'workflows/ended';
+  const draft = 'workflows/draft';
+  const halted = 'workflows/halted';
+  const nobody = 'workflows/nobody';
+  const list = { pageSize: 1, pageToken: '', filter: undefined };
+  const ofSteps = { parent: ended, pageSize: 1, pageToken: '', states: [] };
+  const ofIncidents = { pageSize: 1, pageToken: '', includeResolved: true };
+  const fails = () => failed('Bad', 'it failed', { retryable: false, effect: 'none' });
+
+  const resolution = (name: string, id = requestId()): ResolveIncidentRequest => ({
+    name,
+    requestId: id,
+    actor: 'ann',
+    reason: 'looked at it',
+  });
+  const stuckIncident = async (): Promise<string> => (await rig.get('workflows/stuck-1')).incidents[0] ?? '';
+
+  before(async () => {
+    rig = await startRig();
+    keyless = await startRig({ settings: { secretKeyFile: undefined } });
+    await rig.run(chain('a', 'b'), { workflowId: 'ended', requestId: used });
+    await rig.client.workflows.createWorkflow(creation({ workflowId: 'draft' }));
+    rig.script.script('halted', 'a', fails);
+    const plan = planOf(step('a'), step('b', 'free', { with: { from: output('a') } }));
+    await rig.run(plan, { workflowId: 'halted', settings: settings({ onFailure: OnFailure.SUSPEND }) });
+    for (const workflowId of ['stuck-1', 'stuck-2']) {
+      rig.script.script(workflowId, 'b', fails);
+      await rig.run(planOf(step('a', 'final'), step('b', 'free', { needs: ['a'] })), { workflowId });
+    }
+  });
+
+  after(async () => {
+    await keyless.close();
+    await rig.close();
+  });
+
+  /** A token of a page whose moment is compacted. */
+  const compactedAfter = async (page: { nextPageToken: string }): Promise<string> => {
+    await rig.run(chain('a'));
+    const { revision } = await rig.store.list({ start: 'head/', end: 'head0' }, { keysOnly: true });
+    await rig.store.compact(revision);
+    return page.nextPageToken;
+  };
+
+  const secret = planOf(
+    step('a', 'typed', { with: { name: 'x', password: { $secret: { value: 'open' } } } }),
+  );
+  const approval = planOf({ ...step('a'), action: { $case: 'approval', value: { message: 'May I?' } } });
+  const pageToken = 'nonsense';
+  const planHash = 'f'.repeat(64);
+  type Provocation = (reason: CallReason) => Promise<unknown>;
+  const ofVerb = (
+    name: string,
+    ask: (workflow: string, more: { requestId?: string }, reason: CallReason) => Promise<unknown>,
+    allowedNowhere = ended,
+  ): [string, Provocation][] => [
+    [`${name} WORKFLOW_NOT_FOUND`, async (reason) => await ask(nobody, {}, reason)],
+    [`${name} ILLEGAL_TRANSITION`, async (reason) => await ask(allowedNowhere, {}, reason)],
+    [`${name} REQUEST_ID_REUSED`, async (reason) => await ask(ended, { requestId: used }, reason)],
+  ];
+
+  const provocations = new Map<string, Provocation>([
+    [
+      'CreateWorkflow WORKFLOW_EXISTS',
+      async (r) => await refused(rig, Service.createWorkflow, creation({ workflowId: 'ended' }), r),
+    ],
+    [
+      'CreateWorkflow REQUEST_ID_REUSED',
+      async (r) => await refused(rig, Service.createWorkflow, creation({ requestId: used }), r),
+    ],
+    [
+      'AddSteps WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.addSteps, addition(nobody, chain('a')), r),
+    ],
+    [
+      'AddSteps ILLEGAL_TRANSITION',
+      async (r) => await refused(rig, Service.addSteps, addition(ended, chain('c')), r),
+    ],
+    [
+      'AddSteps INVALID_PLAN',
+      async (r) => await refused(rig, Service.addSteps, addition(draft, planOf(step('a', 'fly'))), r),
+    ],
+    [
+      'AddSteps STALE_ETAG',
+      async (r) => await refused(rig, Service.addSteps, addition(draft, chain('a'), { etag: '1' }), r),
+    ],
+    [
+      'StartWorkflow WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.startWorkflow, start(nobody), r),
+    ],
+    [
+      'StartWorkflow ILLEGAL_TRANSITION',
+      async (r) => await refused(rig, Service.startWorkflow, start(ended), r),
+    ],
+    ['StartWorkflow INVALID_PLAN', async (r) => await refused(rig, Service.startWorkflow, start(draft), r)],
+    [
+      'StartWorkflow PLAN_CHANGED',
+      async (r) => {
+        const { workflow } = await rig.client.workflows.createWorkflow(creation());
+        await rig.client.workflows.addSteps(addition(workflow!.name, chain('a')));
+        await refused(rig, Service.startWorkflow, start(workflow!.name, { planHash }), r);
+      },
+    ],
+    [
+      'SubmitWorkflow INVALID_PLAN',
+      async (r) => await refused(rig, Service.submitWorkflow, submission(planOf()), r),
+    ],
+    [
+      'SubmitWorkflow SECRET_KEY_MISSING',
+      async (r) => await refused(keyless, Service.submitWorkflow, submission(secret), r),
+    ],
+    [
+      'SubmitWorkflow CAPABILITY_UNSUPPORTED',
+      async (r) => await refused(rig, Service.submitWorkflow, submission(approval), r),
+    ],
+    [
+      'SubmitWorkflow PLAN_CHANGED',
+      async (r) => await refused(rig, Service.submitWorkflow, submission(chain('a'), { planHash }), r),
+    ],
+    [
+      'SubmitWorkflow WORKFLOW_EXISTS',
+      async (r) =>
+        await refused(rig, Service.submitWorkflow, submission(chain('a'), { workflowId: 'ended' }), r),
+    ],
+    [
+      'SubmitWorkflow REQUEST_ID_REUSED',
+      async (r) => await refused(rig, Service.submitWorkflow, submission(chain('a'), { requestId: used }), r),
+    ],
+    [
+      'PlanWorkflow WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.planWorkflow, { source: { $case: 'name', value: nobody } }, r),
+    ],
+    [
+      'GetWorkflow WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.getWorkflow, { name: nobody }, r),
+    ],
+    [
+      'ListWorkflows INVALID_PAGE_TOKEN',
+      async (r) => await refused(rig, Service.listWorkflows, { ...list, pageToken }, r),
+    ],
+    [
+      'ListWorkflows REVISION_COMPACTED',
+      async (r) => {
+        const page = await rig.client.workflows.listWorkflows(list);
+        await refused(rig, Service.listWorkflows, { ...list, pageToken: await compactedAfter(page) }, r);
+      },
+    ],
+    [
+      'WatchWorkflow WORKFLOW_NOT_FOUND',
+      async (reason) => {
+        const watch = rig.client.workflows.watchWorkflow({ name: nobody, startRevision: '0' });
+        expect(await rejection(watch[Symbol.asyncIterator]().next())).to.include({ reason });
+      },
+    ],
+    [
+      'WaitWorkflow WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.waitWorkflow, { name: nobody, timeout: undefined }, r),
+    ],
+    ...ofVerb(
+      'SuspendWorkflow',
+      async (name, more, r) => await refused(rig, Service.suspendWorkflow, verb(name, more), r),
+    ),
+    ...ofVerb(
+      'ResumeWorkflow',
+      async (name, more, r) => await refused(rig, Service.resumeWorkflow, verb(name, more), r),
+      halted,
+    ),
+    ...ofVerb(
+      'CancelWorkflow',
+      async (name, more, r) => await refused(rig, Service.cancelWorkflow, stop(name, more), r),
+    ),
+    ...ofVerb(
+      'RollbackWorkflow',
+      async (name, more, r) => await refused(rig, Service.rollbackWorkflow, stop(name, more), r),
+    ),
+    ...ofVerb(
+      'RetryStep',
+      async (name, more, r) => await refused(rig, Service.retryStep, retry(name, 'a', more), r),
+    ),
+    ...ofVerb(
+      'SkipStep',
+      async (name, more, r) => await refused(rig, Service.skipStep, skip(name, 'a', more), r),
+    ),
+    ...ofVerb(
+      'DeleteWorkflow',
+      async (name, more, r) => await refused(rig, Service.deleteWorkflow, deletion(name, more), r),
+      halted,
+    ),
+    ['RetryStep STEP_NOT_FOUND', async (r) => await refused(rig, Service.retryStep, retry(halted, 'z'), r)],
+    [
+      'SkipStep STEP_NOT_FOUND',
+      async (r) => await refused(rig, Service.skipStep, skip(halted, 'z', { output: { a: 1 } }), r),
+    ],
+    ['SkipStep INVALID_FIELD', async (r) => await refused(rig, Service.skipStep, skip(halted, 'a'), r)],
+    [
+      'ListSteps WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.listSteps, { ...ofSteps, parent: nobody }, r),
+    ],
+    [
+      'ListSteps INVALID_PAGE_TOKEN',
+      async (r) => await refused(rig, Service.listSteps, { ...ofSteps, pageToken }, r),
+    ],
+    [
+      'ListSteps REVISION_COMPACTED',
+      async (r) => {
+        const page = await rig.client.workflows.listSteps(ofSteps);
+        await refused(rig, Service.listSteps, { ...ofSteps, pageToken: await compactedAfter(page) }, r);
+      },
+    ],
+    [
+      'GetStep WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.getStep, { name: `${nobody}/steps/a` }, r),
+    ],
+    [
+      'GetStep STEP_NOT_FOUND',
+      async (r) => await refused(rig, Service.getStep, { name: `${ended}/steps/z` }, r),
+    ],
+    [
+      'ListIncidents INVALID_PAGE_TOKEN',
+      async (r) => await refused(rig, Incidents.listIncidents, { ...ofIncidents, pageToken }, r),
+    ],
+    [
+      'ListIncidents REVISION_COMPACTED',
+      async (r) => {
+        const page = await rig.client.incidents.listIncidents(ofIncidents);
+        await refused(
+          rig,
+          Incidents.listIncidents,
+          { ...ofIncidents, pageToken: await compactedAfter(page) },
+          r,
+        );
+      },
+    ],
+    [
+      'GetIncident INCIDENT_NOT_FOUND',
+      async (r) => await refused(rig, Incidents.getIncident, { name: 'incidents/nobody.a.1' }, r),
+    ],
+    [
+      'ResolveIncident INCIDENT_NOT_FOUND',
+      async (r) => await refused(rig, Incidents.resolveIncident, resolution('incidents/nobody.a.1'), r),
+    ],
+    [
+      'ResolveIncident ILLEGAL_TRANSITION',
+      async (r) => await refused(rig, Incidents.resolveIncident, resolution(await stuckIncident()), r),
+    ],
+    [
+      'ResolveIncident REQUEST_ID_REUSED',
+      async (r) => await refused(rig, Incidents.resolveIncident, resolution(await stuckIncident(), used), r),
+    ],
+  ]);
+
+  it('are all provoked here, and only they', () => {
+    expect([...provocations.keys()].sort()).to.deep.equal(documented().sort());
+  });
+
+  for (const [title, provoke] of provocations) {
+    it(title, async () => {
+      await provoke(title.split(' ')[1] as CallReason);
+    });
+  }
+
+  it('change nothing: what was there stands as it stood', async () => {
+    const states = await Promise.all([ended, draft, halted].map(async (name) => (await rig.get(name)).state));
+    expect(states).to.deep.equal([WorkflowState.SUCCEEDED, WorkflowState.DRAFT, WorkflowState.SUSPENDED]);
+    expect(rig.log.with('internal error')).to.deep.equal([]);
+  });
+});

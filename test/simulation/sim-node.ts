@@ -1,0 +1,130 @@
+/** One node of the simulation: the shipped runtime on a simulated store, network and clock, its controllers watched. */
+import type { NodeId } from '../../src/base/ids.js';
+import { randomBelow } from '../../src/base/random.js';
+import type { CallContext, ControllerPort } from '../../src/contract/index.js';
+import { ControllerRegistry } from '../../src/controllers/registry.js';
+import { silentLogger, type Logger } from '../../src/log/log.js';
+import type { Api } from '../../src/rpc/context.js';
+import { NodeRuntime } from '../../src/runtime/node-runtime.js';
+import { SpaceKeeper } from '../../src/runtime/space-keeper.js';
+import type { Checker } from './checker.js';
+import { createSimController } from './controllers.js';
+import type { ModelArray } from './model-array.js';
+import { overNetwork } from './remote-port.js';
+import { SimProcess } from './scheduler.js';
+import { SimStore, type SimNetwork } from './sim-store.js';
+
+/** What a node is put into. */
+export interface SimNodeOptions {
+  readonly nodeId: NodeId;
+  readonly process: SimProcess;
+  readonly network: SimNetwork;
+  readonly array: ModelArray;
+  readonly checker: Checker;
+  readonly shards: number;
+  readonly trace: (line: string) => void;
+  /** Whether its log goes into the trace. */
+  readonly isTraced: boolean;
+}
+
+/** Starts it. */
+export function startSimNode(options: SimNodeOptions): Api {
+  const { nodeId, process, network, shards, isTraced, trace } = options;
+  const { clock } = process;
+  const { random } = network.scheduler;
+  const store = new SimStore(network, process);
+  const log = isTraced ? tracingLogger(trace, {}) : silentLogger;
+  const locals = controllersOf(options);
+  const controllers = new ControllerRegistry({
+    locals,
+    connect: () => {
+      throw new Error('No remote controllers here');
+    },
+    checker: undefined as never,
+    log,
+  });
+  const runtime = new NodeRuntime({
+    store,
+    clock,
+    random,
+    log,
+    nodeId,
+    address: () => '',
+    neighborhood: '',
+    version: 'simulated',
+    ttlMs: 5_000,
+    labels: {},
+    capacity: 1 + randomBelow(random, 8),
+    capacityOf: new Map(),
+    shards,
+    resyncMs: 10_000,
+    controllers,
+    localControllers: [...locals.keys()],
+    secrets: { open: async () => await Promise.resolve(''), seal: () => undefined },
+  });
+  const { cache } = runtime;
+  const space = new SpaceKeeper({ store, cache, clock, log, isKeeper: () => false, historyMs: 60_000 });
+  runtime.start();
+  return { runtime, store, controllers, space, sealer: undefined, clock, random, log };
+}
+
+function controllersOf(options: SimNodeOptions): Map<string, ControllerPort> {
+  const { process, network, array } = options;
+  const local = createSimController({ array, process, network });
+  const beyond = new SimProcess('controller', network.scheduler, 0);
+  const far = createSimController({
+    array,
+    process: beyond,
+    network: { ...network, mayCrash: () => false },
+  });
+  return new Map([
+    ['local', watched(options, local)],
+    ['remote', watched(options, overNetwork(far, process, network))],
+  ]);
+}
+
+/** The controller, with the checker told of each call before it is made. */
+function watched({ nodeId, checker, trace }: SimNodeOptions, port: ControllerPort): ControllerPort {
+  const note = (context: CallContext, what: string): void => {
+    const step = `${context.direction === 'undo' ? 'undo.' : ''}${context.step}`;
+    const token = context.fencingToken.revision;
+    trace(`call: ${what} ${context.workflow}/${step} attempt ${context.attempt} token ${token}`);
+    if (what === 'execute') checker.onCall(context, nodeId);
+    else checker.onAsk(context, nodeId, what);
+  };
+  return {
+    description: port.description,
+    execute: async (context, method, args) => {
+      note(context, 'execute');
+      return await port.execute(context, method, args);
+    },
+    poll: async (context, method, task, args) => {
+      checker.onAsk(context, nodeId, 'poll');
+      return await port.poll(context, method, task, args);
+    },
+    probe: async (context, method, args) => {
+      note(context, 'probe');
+      return await port.probe(context, method, args);
+    },
+    cancel: async (context, method, task) => {
+      note(context, 'cancel');
+      await port.cancel(context, method, task);
+    },
+  };
+}
+
+function tracingLogger(trace: (line: string) => void, bound: object): Logger {
+  const write = (fields: object, message: string): void => {
+    const shown = JSON.stringify({ ...bound, ...fields }, (_key, value: unknown) =>
+      value instanceof Error ? value.stack : value,
+    );
+    trace(`log: ${message} ${shown}`);
+  };
+  return {
+    debug: write,
+    info: write,
+    warn: write,
+    error: write,
+    child: (fields) => tracingLogger(trace, { ...bound, ...fields }),
+  };
+}

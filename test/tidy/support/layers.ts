@@ -1,0 +1,49 @@
+/** The layers of src/, as data: a part may import from parts on lower levels only, and from itself. */
+
+/** A part of src/ (a folder, or a file at its top) by its level. */
+export const levels: readonly (readonly string[])[] = [
+  ['base', 'version.ts'],
+  ['errors', 'log'],
+  ['contract'],
+  ['model'],
+  ['config', 'grpc', 'store'],
+  ['cluster', 'lease', 'remote'],
+  ['admission', 'lock', 'queue'],
+  ['engine'],
+  ['dispatcher'],
+  ['controllers', 'runtime'],
+  ['rpc'],
+  ['client', 'controller.ts', 'node.ts'],
+  ['cli'],
+];
+
+/** Who may know the messages of the wire (src/gen/wire): the edges. */
+export const wireReaders: readonly string[] = [
+  'src/cli/',
+  'src/client/',
+  'src/controllers/',
+  'src/grpc/',
+  'src/remote/',
+  'src/rpc/',
+  // The door: from a request to a draft.
+  'src/model/parse-plan.ts',
+  'src/model/parse-locks.ts',
+];
+
+/** Who may know the records of the store (src/gen/store): what decides on them, and the API that shows them. */
+export const recordReaders: readonly string[] = [
+  'src/model/',
+  'src/cluster/',
+  'src/lease/',
+  'src/admission/',
+  'src/lock/',
+  'src/queue/',
+  'src/engine/',
+  'src/dispatcher/',
+  'src/controllers/',
+  'src/runtime/',
+  'src/rpc/',
+];
+
+/** Who may know etcd3, and nobody else. */
+export const etcdReaders: readonly string[] = ['src/store/etcd/'];
