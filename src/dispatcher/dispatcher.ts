@@ -6,7 +6,7 @@
 import type { StepId, WorkflowId } from '../base/ids.js';
 import { errorText, isReason } from '../errors/index.js';
 import type { Reservation } from '../engine/release.js';
-import type { LocalDispatch } from '../engine/workflow-actor.js';
+import type { LocalDispatch } from '../engine/actor-options.js';
 import { QueueItem, type ClaimRecord } from '../gen/store/steplock/store/v1/step.js';
 import { QueueView, type LiveWorkflow, type QueuedStep } from '../queue/queue-view.js';
 import { claimDelayMs, eligibleNodes } from '../queue/eligible.js';
@@ -18,10 +18,11 @@ import { isUnchanged, type Compare } from '../store/store.js';
 import type { NodeId } from '../base/ids.js';
 import { claimedItem, takenPermits } from './claimed-item.js';
 import { Slots, type SlotLimits } from './slots.js';
-import { Execution, type ExecutionOptions } from './execution.js';
+import { Execution } from './execution.js';
+import type { RunningOptions } from './running-step.js';
 
 /** What a dispatcher needs. */
-export interface DispatcherOptions extends Omit<ExecutionOptions, 'live'>, SlotLimits {
+export interface DispatcherOptions extends Omit<RunningOptions, 'live'>, SlotLimits {
   readonly cache: StoreCache;
   readonly members: Members;
 }

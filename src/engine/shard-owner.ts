@@ -14,7 +14,9 @@ import { keys, prefixes, workflowOfKey, type WorkflowKey } from '../store/keys.j
 import { decodeRecord, encodeRecord, wasWrittenBy } from '../store/records.js';
 import { isAbsent, isSameCreation, type KeyValue } from '../store/store.js';
 import type { Report } from './decide.js';
-import { WorkflowActor, type ActorOptions, type FreshWorkflow } from './workflow-actor.js';
+import type { ActorOptions } from './actor-options.js';
+import type { FreshWorkflow } from './known-run.js';
+import { WorkflowActor } from './workflow-actor.js';
 
 /** What owning a shard needs. */
 export interface ShardOwnerOptions extends Omit<ActorOptions, 'epoch' | 'signal' | 'onIdle'> {
@@ -101,11 +103,11 @@ export class ShardOwner {
       ...this.#options,
       epoch: this.epoch,
       signal: this.#scope.signal,
-      onIdle: (idle: WorkflowActor) => {
-        if (this.#actors.get(workflow.id) === idle) this.#actors.delete(workflow.id);
+      onIdle: () => {
+        if (this.#actors.get(workflow.id) === actor) this.#actors.delete(workflow.id);
       },
     };
-    const actor = new WorkflowActor(workflow, options, fresh);
+    const actor: WorkflowActor = new WorkflowActor(workflow, options, fresh);
     this.#actors.set(workflow.id, actor);
     return actor;
   }

@@ -4,69 +4,30 @@
  * the store decides, not the memory.
  */
 import { isAborted } from '../base/abort.js';
-import { sleep, type Clock } from '../base/clock.js';
+import { sleep } from '../base/clock.js';
 import { createDeferred, type Deferred } from '../base/deferred.js';
 import type { StepId } from '../base/ids.js';
-import type { Random } from '../base/random.js';
 import { errorText, isReason } from '../errors/index.js';
 import type { QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
-import { HeadState, type WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
-import type { Logger } from '../log/log.js';
+import { HeadState } from '../gen/store/steplock/store/v1/workflow.js';
 import { lockOf } from '../model/locks.js';
 import { isFinal, isResting, stateName } from '../model/workflow-state.js';
 import { lockGuards } from '../lock/lock-guards.js';
-import type { LockTable } from '../lock/lock-table.js';
 import type { Compare } from '../store/store.js';
-import type { Batcher } from '../store/batcher.js';
 import type { CacheEvent } from '../store/cache.js';
 import type { WorkflowKey } from '../store/keys.js';
 import { CorruptRecordError } from '../store/records.js';
-import type { Store } from '../store/store.js';
 import type { Unit, UnitResult } from '../store/unit.js';
+import type { ActorOptions } from './actor-options.js';
 import { confirmTurn, unitOfTurn } from './commit.js';
-import { applyEvent } from './apply-event.js';
 import { reportCorruptRecord } from './corrupt-record.js';
 import { decide, type Report } from './decide.js';
 import { deleteWorkflow } from './delete-workflow.js';
-import { freshWorkflow, loadWorkflow } from './load.js';
-import type { PlanCache } from './plan-cache.js';
+import { Elapsed } from './elapsed.js';
+import { KnownRun, type FreshWorkflow } from './known-run.js';
 import type { Reservation } from './release.js';
-import { Run } from './run.js';
+import type { Run } from './run.js';
 import { Turn } from './turn.js';
-
-/** How the owner hands steps to the dispatcher of its own node. */
-export interface LocalDispatch {
-  /** Takes a free slot for a step that is about to be queued; undefined when none is free or others wait. */
-  reserve(item: QueueItem): Reservation | undefined;
-  /** The reserved step was queued and claimed by the commit at this revision: run it. */
-  start(workflow: WorkflowKey, item: QueueItem, revision: number): void;
-  /** The commit was refused or is in doubt: give the slot back. */
-  cancelReservation(workflow: WorkflowKey, step: StepId): void;
-}
-
-/** What an actor needs. */
-export interface ActorOptions {
-  readonly store: Store;
-  readonly batcher: Batcher;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly plans: PlanCache;
-  readonly dispatch: LocalDispatch;
-  readonly locks: LockTable;
-  /** Create revision of the shard's record. */
-  readonly epoch: number;
-  /** Aborts when the shard or the session is lost. */
-  readonly signal: AbortSignal;
-  /** The workflow needs no actor until something happens to it. */
-  readonly onIdle: (actor: WorkflowActor) => void;
-}
-
-/** A workflow that was just submitted, as its events show it. */
-export interface FreshWorkflow {
-  readonly head: WorkflowHead;
-  readonly liveRevision: number;
-}
 
 interface PendingReport {
   readonly report: Report;
@@ -86,33 +47,27 @@ const reloadMsMax = 2_000;
 export class WorkflowActor {
   readonly key: WorkflowKey;
   readonly #options: ActorOptions;
-  #run: Run | undefined;
-  /** The revision as of which the run was read: older events say nothing new. */
-  #asOf = 0;
-  /** Records that a retry has taken away, and when: an older event must not bring them back. */
-  readonly #removedRecords = new Map<StepId, number>();
+  readonly #known: KnownRun;
+  readonly #elapsed = new Elapsed();
   #reports: PendingReport[] = [];
-  #events: CacheEvent[] = [];
   #isDirty = true;
   #isRunning = false;
   #cancelWake: (() => void) | undefined;
   #failures = 0;
-  /** Of the workflow as it began then; 0 for a draft. */
-  #elapsed: { readonly ms: number; readonly asOfMs: number; readonly startTimeMs: number } | undefined;
-
-  #fresh: FreshWorkflow | undefined;
 
   /** `fresh` spares the reading of a workflow that was just submitted. */
   constructor(key: WorkflowKey, options: ActorOptions, fresh?: FreshWorkflow) {
     this.key = key;
-    this.#fresh = fresh;
     this.#options = options;
+    this.#known = new KnownRun(key, options, fresh, () => {
+      this.#isDirty = true;
+    });
     this.#schedule();
   }
 
   /** The outcome of a step as its owner knows it, without asking the store. */
   peekRecord(step: StepId): StepRecord | undefined {
-    return this.#run?.records.get(step)?.record;
+    return this.#known.peek()?.records.get(step)?.record;
   }
 
   /** Looks again: what it waits for may have come. */
@@ -122,7 +77,7 @@ export class WorkflowActor {
 
   /** Takes note of a change of one of the workflow's keys. */
   onEvent(event: CacheEvent): void {
-    this.#events.push(event);
+    this.#known.note(event);
     this.#poke();
   }
 
@@ -159,11 +114,11 @@ export class WorkflowActor {
       } catch (error) {
         if (isAborted(signal) || isReason(error, 'LEASE_LOST')) break;
         if (error instanceof CorruptRecordError) {
-          this.#discard();
+          this.#known.discard();
           await this.#standStill(error);
           break;
         }
-        this.#discard();
+        this.#known.discard();
         log.warn({ workflow: this.key.id, cause: errorText(error) }, 'workflow not read, trying again');
         this.#isDirty = true;
         const waitMs = Math.min(reloadMsMin * 2 ** this.#failures++, reloadMsMax);
@@ -174,13 +129,13 @@ export class WorkflowActor {
     if (this.#isDirty) this.#schedule();
     else if (this.#isIdle()) {
       this.close();
-      this.#options.onIdle(this);
+      this.#options.onIdle();
     }
   }
 
   async #standStill(error: CorruptRecordError): Promise<void> {
     const { log } = this.#options;
-    this.#events = [];
+    this.#known.dropEvents();
     this.#refuseReports();
     log.error(
       { workflow: this.key.id, key: error.key, err: error },
@@ -196,13 +151,13 @@ export class WorkflowActor {
 
   /** Nothing is under way, and nothing but an event can move it. */
   #isIdle(): boolean {
-    const run = this.#run;
-    if (this.#reports.length > 0 || this.#events.length > 0) return false;
+    const run = this.#known.peek();
+    if (this.#reports.length > 0 || this.#known.hasEvents) return false;
     return run === undefined || (isResting(run.head.state) && run.items.size === 0);
   }
 
   async #runTurn(): Promise<void> {
-    const run = await this.#currentRun();
+    const run = await this.#known.current();
     const reports = this.#reports.splice(0, reportsMax);
     if (this.#reports.length > 0) this.#isDirty = true;
     if (run === undefined) {
@@ -212,45 +167,11 @@ export class WorkflowActor {
     if (run.head.state === HeadState.DELETING) {
       for (const { deferred } of reports) deferred.resolve(false);
       await deleteWorkflow(run, this.#options);
-      this.#discard();
+      this.#known.discard();
       this.#isDirty = true;
       return;
     }
     await this.#decideAndCommit(run, reports);
-  }
-
-  /** What is known, with what was seen since; read anew if it is not known. */
-  async #currentRun(): Promise<Run | undefined> {
-    if (this.#run === undefined) await this.#read();
-    const events = this.#events;
-    this.#events = [];
-    for (const event of events) {
-      // An event may end what is known; the rest is then in what is read next.
-      if (this.#run === undefined || event.revision <= this.#asOf) continue;
-      if (!applyEvent(this.#run, event, this.#removedRecords)) this.#forget();
-    }
-    return this.#run;
-  }
-
-  async #read(): Promise<void> {
-    const { store, plans } = this.#options;
-    const fresh = this.#fresh;
-    this.#fresh = undefined;
-    this.#removedRecords.clear();
-    if (fresh !== undefined) {
-      this.#asOf = fresh.liveRevision;
-      this.#run = new Run(await freshWorkflow(store, plans, this.key, fresh.head, fresh.liveRevision));
-      return;
-    }
-    const loaded = await loadWorkflow(store, plans, this.key);
-    this.#asOf = loaded?.revision ?? 0;
-    this.#run = loaded === undefined ? undefined : new Run(loaded);
-  }
-
-  /** What is known has a gap: read it anew. */
-  #forget(): void {
-    this.#discard();
-    this.#isDirty = true;
   }
 
   async #decideAndCommit(run: Run, reports: readonly PendingReport[]): Promise<void> {
@@ -262,7 +183,11 @@ export class WorkflowActor {
     let refused: Report[] = [];
     let inputs = reports.map(({ report }) => report);
     const reserve = (item: QueueItem): Reservation | undefined => dispatch.reserve(item);
-    const given = { reserve, lockGuards: guardsOf, elapsedMs: this.#measureElapsed(run) };
+    const given = {
+      reserve,
+      lockGuards: guardsOf,
+      elapsedMs: this.#elapsed.measure(run.head, clock.monotonicMs()),
+    };
     for (;;) {
       const turn = new Turn();
       refused = refused.concat(decide(run, { ...given, reports: inputs, nowMs: clock.nowMs() }, turn));
@@ -293,18 +218,6 @@ export class WorkflowActor {
     }
   }
 
-  /** Goes on from what is written in the head, and from what this actor has measured itself. */
-  #measureElapsed(run: Run): number {
-    const nowMs = this.#options.clock.monotonicMs();
-    const { state, startTimeMs, elapsedMs } = run.head;
-    const former = this.#elapsed?.startTimeMs === startTimeMs ? this.#elapsed : undefined;
-    const isCounting = state === HeadState.DRAFT || startTimeMs > 0;
-    const measuredMs = former === undefined || !isCounting ? 0 : former.ms + nowMs - former.asOfMs;
-    const ms = Math.max(elapsedMs, measuredMs);
-    this.#elapsed = { ms, asOfMs: nowMs, startTimeMs };
-    return ms;
-  }
-
   async #commitAll(run: Run, commits: readonly { turn: Turn; unit: Unit }[]): Promise<boolean> {
     const { batcher } = this.#options;
     const results = await Promise.allSettled(commits.map(async ({ unit }) => await batcher.commit(unit)));
@@ -319,7 +232,7 @@ export class WorkflowActor {
       }
     }
     if (!areApplied) {
-      this.#discard();
+      this.#known.discard();
       this.#isDirty = true;
     }
     const failure = results.find((result) => result.status === 'rejected');
@@ -335,7 +248,7 @@ export class WorkflowActor {
     confirmTurn(run, commit.turn, commit.unit, result.revision);
     for (const change of commit.turn.changes) {
       if (change.kind !== 'enqueue') continue;
-      if (change.former !== undefined) this.#removedRecords.set(change.step, result.revision);
+      if (change.former !== undefined) this.#known.noteRemoved(change.step, result.revision);
       if (change.entry.record.claim !== undefined) {
         this.#options.dispatch.start(this.key, change.entry.record, result.revision);
       }
@@ -363,14 +276,10 @@ export class WorkflowActor {
     });
   }
 
-  #discard(): void {
-    this.#run = undefined;
-  }
-
   /** Lets go of the workflow: the shard is lost, or nothing is left to do. */
   close(): void {
     this.#cancelWake?.();
-    this.#discard();
+    this.#known.discard();
     this.#refuseReports();
   }
 

@@ -61,7 +61,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a probe with the token of the call that it asks after',
     file: 'src/dispatcher/execution.ts',
-    find: 'await this.#held.raiseFence({ unknownProbes: next.unknownProbes });',
+    find: 'await step.held.raiseFence({ unknownProbes: next.unknownProbes });',
     replace: '',
   },
   {
@@ -111,7 +111,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a permit freed while its call may be going on',
-    file: 'src/dispatcher/execution.ts',
+    file: 'src/dispatcher/step-end.ts',
     find: 'permits: next.patch.inDoubt ? item.permits : [],',
     replace: 'permits: [],',
     args: crowded,

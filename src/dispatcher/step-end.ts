@@ -1,0 +1,52 @@
+/** How a step leaves this node's hands: let go to be tried again later, or with its outcome. */
+import type { Next } from '../model/attempt.js';
+import { hideSecrets, toOutcome, withAttempt } from './outcome.js';
+import type { RunningStep } from './running-step.js';
+
+/** Lets go of the step: it is tried again, after a while. */
+export async function releaseStep(
+  step: RunningStep,
+  next: Extract<Next, { kind: 'release' }>,
+): Promise<void> {
+  step.progress.stop();
+  const nowMs = step.options.clock.nowMs();
+  const { item } = step.held;
+  const error = hideSecrets(next.patch.error, step.known.secrets);
+  const result = next.patch.inDoubt ? 'unknown' : 'failed';
+  await step.held.write({
+    ...next.patch,
+    claim: undefined,
+    permits: next.patch.inDoubt ? item.permits : [],
+    error,
+    lostClaims: 0,
+    lastAttempts: withAttempt(item, result, error, nowMs),
+    notBeforeMs: nowMs + next.afterMs,
+    delayMs: next.afterMs,
+  });
+  const fields = {
+    attempt: item.attempt,
+    afterMs: next.afterMs,
+    reason: error?.reason,
+    cause: error?.message,
+  };
+  step.log.info(fields, 'step will be tried again');
+}
+
+/** Records the outcome: through the owner if it is this node, who goes on from it in the same commit. */
+export async function settleStep(step: RunningStep, next: Extract<Next, { kind: 'settle' }>): Promise<void> {
+  step.progress.stop();
+  await step.held.settled();
+  const { clock, checker, secrets: vault, outcomes } = step.options;
+  const { call, secrets } = step.known;
+  const { item } = step.held;
+  const context = { workflow: step.workflow, item, call, checker, vault, secrets, nowMs: clock.nowMs() };
+  const outcome = toOutcome(next.settlement, context);
+  const report = { step: step.id, itemRevision: step.held.revision, ...outcome };
+  if (!(await outcomes.report(step.workflow, report))) await step.held.finish(outcome);
+  const { error } = outcome.record;
+  if (outcome.incident !== undefined) {
+    step.log.error({ incident: outcome.incident.incidentId, reason: error?.reason }, 'incident opened');
+  } else if (error !== undefined) {
+    step.log.warn({ reason: error.reason, cause: error.message }, 'step failed');
+  }
+}
