@@ -4,70 +4,29 @@
  */
 import { Admission } from '../admission/admission.js';
 import { AbortScope, isAborted } from '../base/abort.js';
-import { sleep, type Clock } from '../base/clock.js';
-import type { Random } from '../base/random.js';
-import { newUuid, type NodeId } from '../base/ids.js';
+import { sleep } from '../base/clock.js';
+import { newUuid } from '../base/ids.js';
 import { LockTable } from '../lock/lock-table.js';
 import { Members } from '../cluster/members.js';
-import { setNodeDraining } from '../cluster/drain.js';
 import { Dispatcher } from '../dispatcher/dispatcher.js';
-import type { ControllerDirectory, OutcomeSink, SecretVault } from '../dispatcher/ports.js';
+import type { OutcomeSink } from '../dispatcher/ports.js';
 import { Engine } from '../engine/engine.js';
 import { PlanCache } from '../engine/plan-cache.js';
 import { errorText, isReason, SteplockError } from '../errors/index.js';
 import { openSession, type Session } from '../lease/session.js';
-import type { Logger } from '../log/log.js';
 import { createSchemaChecker, type SchemaChecker } from '../model/schema.js';
 import { Batcher } from '../store/batcher.js';
 import { StoreCache } from '../store/cache.js';
-import { NodeRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { keys, prefixes, ranges } from '../store/keys.js';
-import { readRecord } from '../store/records.js';
-import type { Store } from '../store/store.js';
 import type { Unit, UnitResult } from '../store/unit.js';
 import { readClusterFacts, type ClusterFacts } from './cluster-records.js';
-
-/** What a node is made of. */
-export interface NodeRuntimeOptions {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly nodeId: NodeId;
-  /** Where its API listens, host:port, asked when it joins; empty if it has none. */
-  readonly address: () => string;
-  readonly neighborhood: string;
-  readonly version: string;
-  /** How long its claims outlive it. */
-  readonly ttlMs: number;
-  /** What steps can ask for. */
-  readonly labels: Readonly<Record<string, string>>;
-  /** Steps that it runs at once. */
-  readonly capacity: number;
-  /** Of these controllers, at most so many steps of that. */
-  readonly capacityOf: ReadonlyMap<string, number>;
-  /** How many shards a new cluster gets. */
-  readonly shards: number;
-  /** How often everything cached is listed and compared. */
-  readonly resyncMs: number;
-  readonly controllers: ControllerDirectory;
-  /** Names of the controllers in this process. */
-  readonly localControllers: readonly string[];
-  readonly secrets: SecretVault;
-}
-
-/** What there is while the node is a member of its cluster. */
-export interface Membership {
-  readonly session: Session;
-  readonly batcher: Batcher;
-  readonly engine: Engine;
-  readonly dispatcher: Dispatcher;
-}
+import { Draining } from './draining.js';
+import type { Membership } from './membership.js';
+import type { NodeRuntimeOptions } from './runtime-options.js';
 
 const rejoinMsMin = 100;
 const rejoinMsMax = 2_000;
 const planStepsMax = 200_000;
-const drainLookMs = 20;
 
 /** See the head of this file. */
 export class NodeRuntime {
@@ -79,10 +38,9 @@ export class NodeRuntime {
   readonly admission: Admission;
   readonly #options: NodeRuntimeOptions;
   readonly #scope = new AbortScope();
+  readonly #draining: Draining;
   #facts: ClusterFacts | undefined;
   #membership: Membership | undefined;
-  /** Outlives a session: a node that lost its lease while it was draining goes on doing so. */
-  #isDraining = false;
   #running: Promise<void> | undefined;
   readonly #waiting = new Set<() => void>();
   readonly #listeners = new Set<(isMember: boolean) => void>();
@@ -98,6 +56,7 @@ export class NodeRuntime {
     this.locks = new LockTable(this.cache, (resource) => {
       this.#membership?.engine.onLockFreed(resource);
     });
+    this.#draining = new Draining({ ...options, cache: this.cache, membership: () => this.#membership });
   }
 
   /** What the node is a member by; undefined while it is not. */
@@ -145,42 +104,7 @@ export class NodeRuntime {
    * up. Without others it just takes nothing new.
    */
   async drain(timeoutMs: number): Promise<void> {
-    const { clock } = this.#options;
-    const untilMs = clock.monotonicMs() + timeoutMs;
-    this.#startDraining();
-    while ((this.#membership?.dispatcher.busyCount ?? 0) > 0 && clock.monotonicMs() < untilMs) {
-      await sleep(clock, drainLookMs);
-    }
-  }
-
-  /** Whether it takes no new work. */
-  get isDraining(): boolean {
-    return this.#isDraining;
-  }
-
-  #startDraining(): void {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    this.#options.log.info({ node: this.#options.nodeId }, 'node gives its work away');
-    this.#membership?.dispatcher.drain();
-    // Not waited for: if the store does not answer, the end of the session tells the others as well.
-    this.#tellOthers().catch((error: unknown) => {
-      this.#options.log.warn({ cause: errorText(error) }, 'others not told that this node is draining');
-    });
-  }
-
-  async #tellOthers(): Promise<void> {
-    const { nodeId, random } = this.#options;
-    for (;;) {
-      const membership = this.#membership;
-      const kv = this.cache.get(keys.node(nodeId));
-      const record = kv === undefined ? undefined : readRecord(NodeRecord, kv);
-      if (membership === undefined || kv?.lease === undefined || record === undefined) return;
-      const { lease, modRevision } = kv;
-      if (record.draining || kv.createRevision !== membership.session.revision) return;
-      if (await setNodeDraining({ record, lease, revision: modRevision }, membership.batcher, random)) return;
-      await sleep(this.#options.clock, drainLookMs, membership.session.signal);
-    }
+    await this.#draining.drain(timeoutMs);
   }
 
   /**
@@ -249,7 +173,7 @@ export class NodeRuntime {
       if (event.key !== keys.node(nodeId) || event.revision <= session.revision) return;
       if (event.kv?.createRevision !== session.revision) session.end('the node record is gone');
       // Any node may have been asked to let this one drain.
-      else if (this.members.get(nodeId)?.record.draining === true) this.#startDraining();
+      else if (this.members.get(nodeId)?.record.draining === true) this.#draining.begin();
     });
     this.#setMembership(membership);
     this.#wakeWaiting();
@@ -280,7 +204,7 @@ export class NodeRuntime {
         address: address(),
         neighborhood,
         labels: { ...labels },
-        draining: this.#isDraining,
+        draining: this.#draining.hasBegun,
         version,
         capacity,
         controllers: [...this.#options.localControllers],
@@ -324,7 +248,7 @@ export class NodeRuntime {
       generation,
     });
     const engine = new Engine({ ...common, members, locks, dispatch: dispatcher, shards });
-    if (this.#isDraining) dispatcher.drain();
+    if (this.#draining.hasBegun) dispatcher.drain();
     return { session, batcher, engine, dispatcher };
   }
 
