@@ -1,21 +1,15 @@
 /** One simulated run: a store, a model array, one node with the shipped code, a client that submits, an operator. */
-import { newUuid, type NodeId, type StepId } from '../../src/base/ids.js';
+import type { NodeId } from '../../src/base/ids.js';
 import { randomBelow } from '../../src/base/random.js';
 import { SteplockError } from '../../src/errors/index.js';
-import { PolicyRecord } from '../../src/gen/store/steplock/store/v1/cluster.js';
-import { keys } from '../../src/store/keys.js';
-import { OutcomeState } from '../../src/gen/store/steplock/store/v1/step.js';
-import { HeadState } from '../../src/gen/store/steplock/store/v1/workflow.js';
-import type { Verb } from '../../src/model/verbs.js';
 import { isFinal, stateName } from '../../src/model/workflow-state.js';
 import type { Api } from '../../src/rpc/context.js';
-import { submitWorkflow } from '../../src/rpc/workflow/submit.js';
-import { askOwner } from '../../src/rpc/workflow/verbs.js';
 import { Mvcc } from '../../src/store/embedded/index.js';
 import { Checker } from './checker.js';
+import { Client } from './client.js';
 import { drawFaults, noFaults, type Faults } from './faults.js';
 import { ModelArray } from './model-array.js';
-import { drawPlan } from './plans.js';
+import { Operator } from './operator.js';
 import { Scheduler, SimProcess } from './scheduler.js';
 import { startSimNode } from './sim-node.js';
 import type { SimNetwork } from './sim-store.js';
@@ -64,13 +58,12 @@ export class World {
   readonly checker: Checker;
   readonly network: SimNetwork;
   readonly #options: WorldOptions;
-  readonly #ids: string[] = [];
   readonly #instances = new Map<NodeId, Instance>();
+  readonly #client: Client;
+  readonly #operator: Operator;
   #failure: string | undefined;
   #crashes = 0;
   #started = 0;
-  #pendingSubmissions = 0;
-  #hasLimits = false;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -99,6 +92,22 @@ export class World {
         this.trace(line);
       },
     };
+    const { scheduler, server, checker } = this;
+    const view = {
+      scheduler,
+      server,
+      checker,
+      anyApi: () => this.#anyApi(),
+      trace: this.network.trace,
+      onError: (what: string, error: unknown) => {
+        this.#expectRefusal(what, error);
+      },
+      fail: (message: string) => {
+        this.#fail(message);
+      },
+    };
+    this.#client = new Client(view, options.stepsMax);
+    this.#operator = new Operator({ ...view, ids: this.#client.ids });
   }
 
   /** Writes a line of the trace. */
@@ -114,19 +123,19 @@ export class World {
     const nodes = 1 + randomBelow(random, nodesMax);
     for (let index = 1; index <= nodes; index++) this.#startNode(`n${index}` as NodeId);
     this.#expireLeases();
-    this.#hasLimits = randomBelow(random, 2) === 0;
-    this.#setPolicy([]);
+    this.#operator.hasLimits = randomBelow(random, 2) === 0;
+    this.#operator.setPolicy([]);
     const count = 1 + randomBelow(random, this.#options.workflowsMax);
     // All at once in one run out of two: what wants the same then comes within one transaction.
     const spreadMs = randomBelow(random, 2) === 0 ? 5 : 10_000;
-    for (let index = 0; index < count; index++) this.#submit(random.next() * spreadMs);
+    for (let index = 0; index < count; index++) this.#client.submit(random.next() * spreadMs);
     this.#everySecond();
     await this.#runUntil(() => false, faultyMs);
     this.trace('the faults are over');
-    this.#setPolicy([]);
+    this.#operator.setPolicy([]);
     (this.network as { faults: Faults }).faults = noFaults;
     await this.#runUntil(() => this.#hasAllEnded(), faultyMs + 600_000);
-    this.#resolveForEver();
+    this.#operator.resolveForEver();
     await this.#runUntil(() => this.#hasAllEnded(), endMs);
     if (this.#failure === undefined) this.#checkEnd();
     for (const { process } of this.#instances.values()) process.kill();
@@ -144,7 +153,7 @@ export class World {
 
   #result(): RunResult {
     const ends: Record<string, number> = {};
-    for (const id of this.#ids) {
+    for (const id of this.#client.ids) {
       const name = stateName(this.checker.headOf(id)?.state ?? 0);
       ends[name] = (ends[name] ?? 0) + 1;
     }
@@ -152,7 +161,7 @@ export class World {
       seed: this.#options.seed,
       events: this.scheduler.ran,
       crashes: this.#crashes,
-      workflows: this.#ids.length,
+      workflows: this.#client.ids.length,
       ends,
       failure: this.#failure,
     };
@@ -229,65 +238,11 @@ export class World {
     if (process.isDead) this.#startLater(nodeId);
   }
 
-  /** Limits of two systems, and what is held. */
-  #setPolicy(held: readonly string[]): void {
-    this.trace(`policy: held are ${held.join(', ')}`);
-    const value = PolicyRecord.encode({
-      unitId: 'operator',
-      limits: this.#hasLimits
-        ? [
-            { system: 'sys-0', limitClass: '', max: 1 },
-            { system: 'sys-1', limitClass: '', max: 2 },
-          ]
-        : [],
-      holds: held.map((name) => ({ kind: 'system', name, actor: 'operator', reason: 'because', timeMs: 1 })),
-    }).finish();
-    this.server.txn({ compares: [], then: [{ type: 'put', key: keys.policy, value }], otherwise: [] });
-  }
-
   #expireLeases(): void {
     this.server.expireLeases();
     this.scheduler.after(100, () => {
       this.#expireLeases();
     });
-  }
-
-  /** Submits a workflow, again and again with the same request id until it is answered. */
-  #submit(delayMs: number): void {
-    const { random } = this.scheduler;
-    const requestId = newUuid(random);
-    const plan = drawPlan(random, this.#options.stepsMax);
-    this.#pendingSubmissions += 1;
-    let isAnswered = false;
-    const attempt = (): void => {
-      if (isAnswered) return;
-      this.scheduler.after(3_000, attempt);
-      const api = this.#anyApi();
-      if (api === undefined) return;
-      const request = {
-        requestId,
-        workflowId: '',
-        settings: plan.settings,
-        plan,
-        actor: 'client',
-        planHash: '',
-      };
-      submitWorkflow(api, request).then(
-        ({ workflow }) => {
-          if (isAnswered) return;
-          isAnswered = true;
-          this.#pendingSubmissions -= 1;
-          const id = workflow?.name.slice('workflows/'.length) ?? '';
-          if (this.#ids.includes(id)) this.#fail(`${id}: one id for two requests`);
-          this.#ids.push(id);
-          this.trace(`client: submitted ${id} with ${plan.steps.length} steps`);
-        },
-        (error: unknown) => {
-          this.#expectRefusal('submit', error);
-        },
-      );
-    };
-    this.scheduler.after(delayMs, attempt);
   }
 
   /** A refusal is an answer; anything else is a defect. */
@@ -300,113 +255,30 @@ export class World {
   #everySecond(): void {
     const { random } = this.scheduler;
     const { faults } = this.network;
-    if (random.next() < faults.operator) this.#operate();
+    if (random.next() < faults.operator) this.#operator.operate();
     if (random.next() < faults.drain) this.#drainOne();
     // Somebody holds a system, or releases it.
-    if (random.next() < faults.hold) this.#setPolicy(random.next() < 0.5 ? [] : ['sys-1']);
+    if (random.next() < faults.hold) this.#operator.setPolicy(random.next() < 0.5 ? [] : ['sys-1']);
     if (random.next() < faults.compaction) this.server.compact(this.server.revision);
     this.scheduler.after(1_000, () => {
       this.#everySecond();
     });
   }
 
-  /** An operator does something at random; much of it is refused. */
-  #operate(): void {
-    const { random } = this.scheduler;
-    const id = this.#ids[randomBelow(random, Math.max(1, this.#ids.length))];
-    if (id === undefined) return;
-    const verbs: Verb[] = [
-      'suspend',
-      'resume',
-      'resume',
-      'resume',
-      'cancel',
-      'rollback',
-      'retry',
-      'retry',
-      'skip',
-      'skip',
-      'break',
-    ];
-    const verb = verbs[randomBelow(random, verbs.length)] ?? 'resume';
-    const steps = this.checker.planOf(id).steps;
-    const spec = steps[randomBelow(random, Math.max(1, steps.length))];
-    const isAboutStep = verb === 'retry' || verb === 'skip';
-    // Only a person who has looked may call such a method again.
-    if (spec === undefined || (verb === 'retry' && spec.method === 'make-once')) return;
-    const step = (random.next() < 0.5 ? spec.id : `undo.${spec.id}`) as StepId;
-    this.#ask(id, verb, isAboutStep ? step : undefined, random.next() < 0.3);
-  }
-
-  #ask(id: string, verb: Verb, step: StepId | undefined, keep: boolean): void {
-    const { random } = this.scheduler;
-    const api = this.#anyApi();
-    if (api === undefined) return;
-    this.trace(`operator: ${verb} ${id} ${step ?? ''}`);
-    const call = {
-      verb,
-      workflow: this.checker.keyOf(id),
-      requestId: newUuid(random),
-      actor: 'operator',
-      reason: 'because',
-      body: { verb },
-      keep,
-      cancelRunning: random.next() < 0.5,
-      output: { object: 'skipped' },
-      resource: 'array/0',
-      ...(step === undefined ? {} : { step }),
-    };
-    askOwner(api, call, { signal: new AbortController().signal, deadlineMs: Infinity }).then(
-      () => {
-        this.trace(`operator: ${verb} ${id} answered`);
-      },
-      (error: unknown) => {
-        this.#expectRefusal(`operator: ${verb}`, error);
-      },
-    );
-  }
-
   #hasAllEnded(): boolean {
     return (
-      this.#pendingSubmissions === 0 && this.#ids.every((id) => isFinal(this.checker.headOf(id)?.state ?? 0))
+      !this.#client.isWaiting && this.#client.ids.every((id) => isFinal(this.checker.headOf(id)?.state ?? 0))
     );
-  }
-
-  /** A patient operator settles whatever still waits for a person. */
-  #resolveForEver(): void {
-    for (const id of this.#ids) this.#resolve(id);
-    this.scheduler.after(15_000, () => {
-      this.#resolveForEver();
-    });
-  }
-
-  #resolve(id: string): void {
-    const state = this.checker.headOf(id)?.state ?? 0;
-    if (isFinal(state)) return;
-    const { UNKNOWN, FAILED, CANCELLED } = OutcomeState;
-    for (const { id: step } of this.checker.planOf(id).steps) {
-      for (const name of [step, `undo.${step}`] as StepId[]) {
-        const outcome = this.checker.recordOf(id, name)?.state;
-        const isRollback = state === HeadState.ROLLBACK_BLOCKED || state === HeadState.ROLLBACK_SUSPENDED;
-        const isStuck =
-          outcome === UNKNOWN ||
-          (name !== step && outcome === FAILED) ||
-          (!isRollback && name === step && (outcome === FAILED || outcome === CANCELLED));
-        if (isStuck) this.#ask(id, 'skip', name, false);
-      }
-    }
-    if (state === HeadState.SUSPENDED || state === HeadState.ROLLBACK_SUSPENDED)
-      this.#ask(id, 'resume', undefined, false);
   }
 
   #checkEnd(): void {
-    if (this.#pendingSubmissions > 0) this.#fail('a submission was never answered (7)');
-    for (const id of this.#ids) {
+    if (this.#client.isWaiting) this.#fail('a submission was never answered (7)');
+    for (const id of this.#client.ids) {
       const head = this.checker.headOf(id);
       const state = head?.state ?? 0;
       if (!isFinal(state)) this.#fail(`${id} stands still in ${stateName(state)} (7)`);
     }
-    this.checker.checkEnd(this.#ids);
+    this.checker.checkEnd(this.#client.ids);
   }
 }
 
