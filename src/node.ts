@@ -6,13 +6,14 @@ import { systemClock } from './base/clock.js';
 import type { NodeId } from './base/ids.js';
 import { systemRandom } from './base/random.js';
 import type { NodeSettings } from './config/settings.js';
-import type { ControllerPort } from './contract/contract.js';
+import type { ControllerPort, OrchestratorPort } from './contract/contract.js';
 import { createBasicController } from './controllers/basic.js';
 import { loadControllers } from './controllers/load-controllers.js';
 import { ControllerRegistry } from './controllers/registry.js';
 import type { Logger } from './log/log.js';
 import { createSealer, type Sealer } from './model/secret.js';
 import { createRemoteController } from './remote/remote-controller.js';
+import { createRemoteOrchestrator } from './remote/remote-orchestrator.js';
 import type { SecretSource } from './remote/resolve-secrets.js';
 import type { Api } from './rpc/context.js';
 import { createApiServer } from './rpc/server.js';
@@ -45,6 +46,8 @@ export interface NodeExtras {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Controllers of this process beside those of the controllers file. */
   readonly controllers?: ReadonlyMap<string, ControllerPort>;
+  /** Orchestrators of this process. */
+  readonly orchestrators?: ReadonlyMap<string, OrchestratorPort>;
 }
 
 /**
@@ -58,9 +61,10 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const random = systemRandom;
   const sealer = await openSealer(settings);
   const locals = await localControllers(settings, extras);
+  const orchestrators = extras.orchestrators ?? new Map<string, OrchestratorPort>();
   const store = await openStore(settings);
   const scope = new AbortScope();
-  const runtime: NodeRuntime = new NodeRuntime({
+  const runtime = new NodeRuntime({
     store,
     clock,
     random,
@@ -72,15 +76,18 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
     ttlMs: settings.leaseTtlMs,
     shards: settings.shards,
     resyncMs: settings.resyncMs,
-    controllers: { find: (name) => controllers.find(name) },
-    localControllers: [...locals.keys()],
+    controllers: laterRegistry(() => controllers),
+    sealer,
+    localControllers: [...locals.keys(), ...orchestrators.keys()],
     secrets: createSecretVault(sealer, secretSource(settings, extras)),
   });
-  const controllers = new ControllerRegistry({
+  const controllers: ControllerRegistry = new ControllerRegistry({
     log,
     locals,
     checker: runtime.checker,
+    orchestrators,
     connect: (endpoint, description) => createRemoteController(endpoint, description, clock),
+    connectOrchestrator: (endpoint, description) => createRemoteOrchestrator(endpoint, description, clock),
   });
   controllers.follow(runtime.cache);
   const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
@@ -94,7 +101,8 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
     isKeeper,
     commit: async (unit) => await runtime.commit(unit),
   });
-  const api: Api = { runtime, store, controllers, space, sealer, clock, random, log };
+  const intake = { controllers, checker: runtime.checker, sealer };
+  const api: Api = { runtime, store, controllers, space, intake, clock, random, log };
   const server = await createApiServer(api, settings.listen, clock, settings.hasReflection);
   runtime.start();
   const unfollow = runtime.onMembership((isMember) => {
@@ -122,6 +130,16 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
     await runtime.joined();
   };
   return { address: server.address, api, joined, close };
+}
+
+/** The registry follows the cache of the runtime, which needs it: each call looks for it anew. */
+function laterRegistry(registry: () => ControllerRegistry): NodeRuntimeOptions['controllers'] {
+  return {
+    find: (name) => registry().find(name),
+    findOrchestrator: (name) => registry().findOrchestrator(name),
+    describe: (name) => registry().describe(name),
+    describeOrchestrator: (name) => registry().describeOrchestrator(name),
+  };
 }
 
 /** What of the settings other nodes are to know. */

@@ -1,4 +1,4 @@
-/** `steplock step|queue|claim|node|controller|incident …`. */
+/** `steplock queue|claim|node|controller|incident …`. */
 import type { Command } from 'commander';
 import { ListIncidentsResponse } from '../gen/wire/steplock/v1/incident_service.js';
 import {
@@ -9,127 +9,27 @@ import {
   RegisterControllerResponse,
 } from '../gen/wire/steplock/v1/dispatcher_service.js';
 import {
-  GetStepResponse,
-  GetWorkflowResponse,
-  ListStepsResponse,
-} from '../gen/wire/steplock/v1/workflow_service.js';
-import { Direction, type Step } from '../gen/wire/steplock/v1/workflow.js';
-import { isJsonObject, type JsonObject } from '../base/json.js';
-import {
   newRequestId,
-  stepNameOf,
-  UsageError,
   withClient,
   withClientOptions,
   withReason,
-  workflowNameOf,
   type ClientOptions,
   type CliContext,
   type ReasonOptions,
 } from './context.js';
 import { formatSpan, printResult } from './output.js';
-import { stateNameOf, stepStateNameOf } from './tree.js';
-import { allSteps } from './workflow-commands.js';
-
-interface SkipOptions extends ReasonOptions {
-  readonly withOutput?: string;
-}
 
 const pageSize = 1_000;
 
+interface RegisterOptions extends ClientOptions {
+  readonly orchestrator?: boolean;
+}
+
 /** Adds the commands. */
 export function addClusterCommands(program: Command, context: CliContext): void {
-  addStepCommands(program.command('step').description('look at steps, retry and skip them'), context);
   addQueueCommands(program, context);
   addControllerCommands(program.command('controller').description('see and register controllers'), context);
   addIncidentCommands(program.command('incident').description('see what waits for a person'), context);
-}
-
-function addStepCommands(step: Command, context: CliContext): void {
-  withClientOptions(step.command('list <workflow>'))
-    .description('list the steps of a workflow')
-    .action(async (name: string, options: ClientOptions) => {
-      await withClient(options, async (client) => {
-        const steps = await allSteps(client, workflowNameOf(name), options);
-        const result = ListStepsResponse.toJSON({ steps, nextPageToken: '' });
-        const body = steps.map((item) => stepRow(item, context.nowMs()));
-        printResult(context.terminal, options.output, result, {
-          head: ['STEP', 'STATE', 'ATTEMPTS', 'NODE', 'TOOK', 'ERROR'],
-          body,
-        });
-      });
-    });
-  withClientOptions(step.command('get <workflow/step>'))
-    .description('show one step')
-    .action(async (name: string, options: ClientOptions) => {
-      await withClient(options, async (client) => {
-        const response = await client.workflows.getStep(
-          { name: stepNameOf(name) },
-          { timeoutMs: options.timeout },
-        );
-        const format = options.output === 'table' ? 'yaml' : options.output;
-        printResult(context.terminal, format, GetStepResponse.toJSON(response), { head: [], body: [] });
-      });
-    });
-  withReason(withClientOptions(step.command('retry <workflow/step>')), true)
-    .description('try a failed or unknown step once more')
-    .action(async (name: string, options: ReasonOptions) => {
-      await withClient(options, async (client) => {
-        const { actor, reason } = options;
-        const response = await client.workflows.retryStep({
-          name: stepNameOf(name),
-          requestId: newRequestId(),
-          actor,
-          reason,
-        });
-        printState(context, options, response);
-      });
-    });
-  withReason(withClientOptions(step.command('skip <workflow/step>')), true)
-    .description('leave a step, or an undo, out')
-    .option('--with-output <json>', 'what the step is taken to have returned')
-    .action(async (name: string, options: SkipOptions) => {
-      const output = options.withOutput === undefined ? undefined : parseOutput(options.withOutput);
-      await withClient(options, async (client) => {
-        const { actor, reason } = options;
-        const request = { name: stepNameOf(name), requestId: newRequestId(), actor, reason, output };
-        printState(context, options, await client.workflows.skipStep(request));
-      });
-    });
-}
-
-function parseOutput(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isJsonObject(value)) return value;
-  } catch {
-    // Said below.
-  }
-  throw new UsageError('--with-output must be a JSON object');
-}
-
-function printState(
-  context: CliContext,
-  options: ClientOptions,
-  response: { workflow?: GetWorkflowResponse['workflow'] },
-): void {
-  const { workflow } = response;
-  const body = workflow === undefined ? [] : [[workflow.name, stateNameOf(workflow.state)]];
-  const result = GetWorkflowResponse.toJSON({ workflow });
-  printResult(context.terminal, options.output, result, { head: ['WORKFLOW', 'STATE'], body });
-}
-
-function stepRow(step: Step, nowMs: number): string[] {
-  const name = step.direction === Direction.UNDO ? `undo.${step.id}` : step.id;
-  const took = formatSpan(step.startTime, step.endTime, nowMs);
-  return [
-    name,
-    stepStateNameOf(step.state),
-    String(step.attempts),
-    step.node,
-    took,
-    step.error?.message ?? '',
-  ];
 }
 
 function addQueueCommands(program: Command, context: CliContext): void {
@@ -205,10 +105,12 @@ function addControllerCommands(controller: Command, context: CliContext): void {
       });
     });
   withClientOptions(controller.command('register <controller> <host:port>'))
-    .description('register a remote controller')
-    .action(async (controllerId: string, endpoint: string, options: ClientOptions) => {
+    .description('register a remote controller or orchestrator')
+    .option('--orchestrator', 'the endpoint serves OrchestratorService')
+    .action(async (controllerId: string, endpoint: string, options: RegisterOptions) => {
       await withClient(options, async (client) => {
-        const request = { controllerId, endpoint, requestId: newRequestId() };
+        const orchestrator = options.orchestrator ?? false;
+        const request = { controllerId, endpoint, requestId: newRequestId(), orchestrator };
         const response = await client.dispatcher.registerController(request, { timeoutMs: 20_000 });
         const methods = response.controller?.description?.methods.length ?? 0;
         const body = [[controllerId, endpoint, String(methods)]];

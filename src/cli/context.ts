@@ -1,4 +1,5 @@
 /** What every command works with: where it prints, whom it talks to, how it ends. */
+import { isJsonObject, type JsonObject } from '../base/json.js';
 import { userInfo, hostname } from 'node:os';
 import { Option, type Command } from 'commander';
 import { connect, type SteplockClient } from '../client/client.js';
@@ -126,4 +127,16 @@ function defaultActor(): string {
     // A process without an entry in the user database.
     return 'unknown';
   }
+}
+
+/** A JSON object given as an option. @throws UsageError */
+export function parseObject(text: string | undefined, option: string): JsonObject | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isJsonObject(value)) return value;
+  } catch {
+    // Said below.
+  }
+  throw new UsageError(`${option} must be a JSON object`);
 }

@@ -30,8 +30,10 @@ export const planFileSchema: JsonObject = {
         on_failure: { enum: ['rollback', 'suspend', 'keep'] },
         running_steps: { enum: ['let-end', 'cancel'] },
         locks,
+        callback: { type: 'string' },
       },
     },
+    output: { type: 'object' },
     groups: {
       type: 'object',
       additionalProperties: {
@@ -45,10 +47,18 @@ export const planFileSchema: JsonObject = {
       minProperties: 1,
       additionalProperties: {
         type: 'object',
-        required: ['call'],
+        oneOf: [
+          { required: ['call'] },
+          { required: ['approval'] },
+          { required: ['signal'] },
+          { required: ['child'] },
+        ],
         additionalProperties: false,
         properties: {
           call: { type: 'string', pattern: '^[^/]+/[^/]+$' },
+          approval: { type: 'string' },
+          signal: { type: 'string' },
+          child: { type: 'string', pattern: '^[^/]+/[^/]+$' },
           description: { type: 'string' },
           system: { type: 'string' },
           with: { type: 'object' },

@@ -99,6 +99,7 @@ function toPlanFile(content: JsonObject, place: (path: readonly string[]) => str
         id,
         dependsOn: textsOf(objectOf(group)['needs']),
       })),
+      output: isJsonObject(content['output']) ? content['output'] : undefined,
     },
     placeOf: (field) => {
       const path = toFilePath(field, stepIds, Object.keys(groups));
@@ -107,18 +108,28 @@ function toPlanFile(content: JsonObject, place: (path: readonly string[]) => str
   };
 }
 
+function toAction(step: JsonObject): StepSpec['action'] {
+  const args = objectOf(step['with']);
+  if (step['approval'] !== undefined)
+    return { $case: 'approval', value: { message: textOf(step['approval']) } };
+  if (step['signal'] !== undefined) return { $case: 'signal', value: { name: textOf(step['signal']) } };
+  const [first = '', second = ''] = textOf(step['call'] ?? step['child']).split('/');
+  return step['child'] === undefined
+    ? {
+        $case: 'call',
+        value: { controller: first, method: second, system: textOf(step['system']), arguments: args },
+      }
+    : { $case: 'child', value: { orchestrator: first, operation: second, arguments: args } };
+}
+
 function toStep(id: string, step: JsonObject): StepSpec {
-  const [controller = '', method = ''] = textOf(step['call']).split('/');
   const timeout = textOf(step['timeout']);
   return {
     id,
     description: textOf(step['description']),
     group: textOf(step['group']),
     dependsOn: textsOf(step['needs']),
-    action: {
-      $case: 'call',
-      value: { controller, method, system: textOf(step['system']), arguments: objectOf(step['with']) },
-    },
+    action: toAction(step),
     undo: toUndo(step['undo']),
     nodes: toNodes(step['nodes']),
     locks: toLocks(step['locks']),
@@ -187,6 +198,7 @@ function toSettings(workflow: JsonObject): WorkflowSettings {
     runningSteps: workflow['running_steps'] === 'cancel' ? RunningSteps.CANCEL : RunningSteps.UNSPECIFIED,
     description: textOf(workflow['description']),
     locks: toLocks(workflow['locks']),
+    callback: textOf(workflow['callback']),
   };
 }
 
@@ -197,6 +209,9 @@ function toFilePath(
   groupIds: readonly string[],
 ): string[] | undefined {
   const [, list, index, rest = ''] = /^plan\.(steps|groups)\[(\d+)\](.*)$/.exec(field) ?? [];
+  if (field.startsWith('plan.output')) {
+    return ['output', ...field.slice('plan.output'.length).split('/').slice(1).map(unescapePointer)];
+  }
   if (list === undefined) return field.startsWith('plan') ? [] : undefined;
   const id = (list === 'steps' ? stepIds : groupIds)[Number(index)];
   if (id === undefined) return undefined;
@@ -207,7 +222,8 @@ function toStepPath(rest: string): string[] {
   const [path = '', ...pointer] = rest.split('/');
   const [, dependency] = /^\.depends_on\[(\d+)\]/.exec(path) ?? [];
   if (dependency !== undefined) return ['needs', dependency];
-  if (path.startsWith('.call.arguments')) return ['with', ...pointer.map(unescapePointer)];
+  if (path.startsWith('.call.arguments') || path.startsWith('.child.arguments'))
+    return ['with', ...pointer.map(unescapePointer)];
   if (path.startsWith('.call.system')) return ['system'];
   if (path.startsWith('.call')) return ['call'];
   if (path.startsWith('.undo.call.arguments')) return ['undo', 'with', ...pointer.map(unescapePointer)];

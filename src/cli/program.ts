@@ -5,6 +5,7 @@ import { InvalidSettingError } from '../config/settings.js';
 import { ControllersFileError } from '../controllers/load-controllers.js';
 import { errorText, SteplockError } from '../errors/index.js';
 import { version } from '../version.js';
+import { addStepCommands } from './step-commands.js';
 import { addClusterCommands } from './cluster-commands.js';
 import { addAdmissionCommands } from './admission-commands.js';
 import { addLockCommands } from './lock-commands.js';
@@ -44,6 +45,10 @@ function createProgram(context: CliContext): Command {
     .exitOverride();
   addServerCommands(program, context);
   addWorkflowCommands(program, context);
+  addStepCommands(
+    program.command('step').description('look at steps, retry, skip and approve them'),
+    context,
+  );
   addClusterCommands(program, context);
   addNodeCommands(program, context);
   addLockCommands(program, context);

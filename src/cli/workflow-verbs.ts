@@ -1,9 +1,10 @@
-/** `steplock workflow suspend|resume|cancel|rollback|delete`. */
+/** `steplock workflow suspend|resume|cancel|rollback|delete|signal`. */
 import type { Command } from 'commander';
 import type { SteplockClient } from '../client/client.js';
 import { RunningSteps, type Workflow } from '../gen/wire/steplock/v1/workflow.js';
 import {
   newRequestId,
+  parseObject,
   withClient,
   withClientOptions,
   withReason,
@@ -72,4 +73,25 @@ export function addVerbs(parent: Command, context: CliContext): void {
     await client.workflows.deleteWorkflow({ name, requestId: newRequestId(), actor });
     return {};
   });
+  addSignal(parent, context);
+}
+
+interface SignalOptions extends ClientOptions {
+  readonly actor: string;
+  readonly payload?: string;
+}
+
+function addSignal(workflow: Command, context: CliContext): void {
+  withReason(withClientOptions(workflow.command('signal <workflow> <signal>')), false)
+    .description('give a workflow the message that a step waits for')
+    .option('--payload <json>', 'the message')
+    .action(async (name: string, signal: string, options: SignalOptions) => {
+      const payload = parseObject(options.payload, '--payload');
+      await withClient(options, async (client) => {
+        const { actor } = options;
+        const request = { name: workflowNameOf(name), requestId: newRequestId(), actor, signal, payload };
+        const { workflow: sent } = await client.workflows.sendSignal(request);
+        if (sent !== undefined) printWorkflow(context, options, sent);
+      });
+    });
 }

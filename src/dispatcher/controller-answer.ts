@@ -2,7 +2,15 @@
  * What a controller answered, made sure of: its author may write in plain JavaScript, and what makes no sense must not
  * end the execution that asked. An answer of which nothing can be made throws, which leaves the outcome unknown.
  */
-import type { Effect, ExecuteResult, Pending, PollResult, ProbeResult } from '../contract/contract.js';
+import { isJsonObject } from '../base/json.js';
+import type {
+  Effect,
+  ExecuteResult,
+  Pending,
+  PlanAnswer,
+  PollResult,
+  ProbeResult,
+} from '../contract/contract.js';
 import { limits } from '../model/limits.js';
 import { redactText } from '../model/secret.js';
 
@@ -42,6 +50,25 @@ export function readProbeAnswer(answer: unknown): ProbeResult {
   const read = readAnswer(answer);
   if (read.kind === 'failed') throw senseless(read.kind);
   return read;
+}
+
+/**
+ * The answer to a request for a plan. The plan itself is looked at when it is taken in.
+ *
+ * @throws TypeError
+ */
+export function readPlanAnswer(answer: unknown): PlanAnswer {
+  if (!isJsonObject(answer)) throw senseless(typeof answer);
+  const { kind, plan, settings } = answer;
+  if (kind === 'planned' && isJsonObject(plan))
+    return { kind, plan, ...(isJsonObject(settings) ? { settings } : {}) };
+  if (kind !== 'failed') throw senseless(typeof kind === 'string' ? kind : typeof kind);
+  return {
+    kind,
+    reason: textOf(answer['reason'], 'Failed'),
+    message: textOf(answer['message'], ''),
+    retryable: answer['retryable'] === true,
+  };
 }
 
 /** The answer with the call's secrets taken out of what is for people; an output is cleared when it is stored. */

@@ -23,6 +23,7 @@ import { keys, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
 import { readExecuteAnswer, readProbeAnswer } from './controller-answer.js';
 import { pollTask } from './external-task.js';
+import { startChild } from './child-start.js';
 import { ClaimLostError } from './held-item.js';
 import { recordIntent } from './intent.js';
 import { prepareCall, UnpreparedError, type PreparedCall } from './prepare-call.js';
@@ -95,7 +96,10 @@ export class Execution {
       return afterUnsent(record, item.inDoubt && !hasBegun, step.context());
     }
     if (this.#isCancelWanted) this.cancel();
-    return hasBegun ? { kind: 'execute', isRepeat: false, effect: item.effect } : firstAction(item, call);
+    if (hasBegun) return { kind: 'execute', isRepeat: false, effect: item.effect };
+    const first = firstAction(item, call);
+    // Planning that was cut off has left nothing: it is begun anew, and only if the child is still wanted.
+    return item.kind === 'child' && first.kind === 'execute' ? { ...first, isRepeat: false } : first;
   }
 
   async #loadPlan(): Promise<Plan> {
@@ -134,6 +138,7 @@ export class Execution {
     const { item } = step.held;
     const { args } = step.known;
     step.broken = undefined;
+    if (item.kind === 'child') return await startChild(step);
     step.log.debug({ attempt: item.attempt }, 'calling controller');
     const end = await step.caller.call(
       step.known,

@@ -66,18 +66,22 @@ export class HeldItem {
   }
 
   /**
-   * Writes the item with these fields changed, if the further compares hold too.
+   * Writes the item with these fields changed, and more with it, if the further compares hold too.
    *
    * @returns whether it was written; false only with further compares, after which the item is as it was.
    * @throws ClaimLostError
    */
-  async write(patch: Partial<QueueItem>, further: readonly Compare[] = []): Promise<boolean> {
+  async write(
+    patch: Partial<QueueItem>,
+    further: readonly Compare[] = [],
+    more: readonly UnitOp[] = [],
+  ): Promise<boolean> {
     return await this.#inTurn(async () => {
       const unitId = this.#random.hex(8);
       const item: QueueItem = { ...this.#item, ...patch, unitId };
       const put: UnitOp = { type: 'put', key: this.key, value: encodeRecord(QueueItem, item) };
       const result = await this.#commit(
-        [put, ...freedPermits(this.#item.permits, item.permits)],
+        [put, ...freedPermits(this.#item.permits, item.permits), ...more],
         unitId,
         this.key,
         further,

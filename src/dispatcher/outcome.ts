@@ -16,7 +16,7 @@ import { limits } from '../model/limits.js';
 import type { StepCall } from '../model/plan.js';
 import type { SchemaChecker } from '../model/schema.js';
 import { sealOutput } from '../model/seal-output.js';
-import { redactText } from '../model/secret.js';
+import { redactText, secretScopeOf } from '../model/secret.js';
 import type { ErrorRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import type { WorkflowKey } from '../store/keys.js';
 import type { SecretVault } from './ports.js';
@@ -64,6 +64,8 @@ export function toOutcome(settlement: Settlement, context: OutcomeContext): Outc
     lastAttempts: withAttempt(item, result, error, nowMs),
     task: state === OutcomeState.SUCCEEDED ? '' : item.task,
     series: item.series,
+    child: '',
+    childShard: 0,
     queueTimeMs: item.queueTimeMs,
     startTimeMs: item.startTimeMs,
     endTimeMs: nowMs,
@@ -133,7 +135,7 @@ function toStored(given: unknown, context: OutcomeContext): Buffer | string {
   if (violation !== undefined) return `the output${violation.at} ${violation.description}`;
   const sealed = sealOutput(output, {
     schema,
-    seal: (text) => vault.seal(text, item.uid),
+    seal: (text) => vault.seal(text, secretScopeOf(item)),
     plain: (text) => redactText(text, secrets),
   });
   if (!sealed.ok) {

@@ -1,6 +1,6 @@
 /** What the dispatcher needs of others, as seen from below them. */
 import type { StepId } from '../base/ids.js';
-import type { ControllerPort } from '../contract/contract.js';
+import type { ControllerPort, OrchestratorPort } from '../contract/contract.js';
 import type { Report } from '../engine/decide.js';
 import type { StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import type { SecretForm } from '../model/secret.js';
@@ -10,6 +10,8 @@ import type { WorkflowKey } from '../store/keys.js';
 export interface ControllerDirectory {
   /** The controller, or undefined if none of that name is known. */
   find(name: string): ControllerPort | undefined;
+  /** The orchestrator, or undefined if none of that name is known. */
+  findOrchestrator(name: string): OrchestratorPort | undefined;
 }
 
 /** Resolves secrets for controllers in this process, and seals those in outputs. */

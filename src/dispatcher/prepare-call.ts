@@ -13,7 +13,7 @@ import { limits } from '../model/limits.js';
 import { callOf, stepOf, type Plan, type StepCall } from '../model/plan.js';
 import { findReferences, resolveArguments, UnresolvedReferenceError } from '../model/references.js';
 import type { SchemaChecker } from '../model/schema.js';
-import { mapSecrets, secretJson, type SecretForm } from '../model/secret.js';
+import { mapSecrets, secretJson, secretScopeOf, type SecretForm } from '../model/secret.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
@@ -68,13 +68,18 @@ export async function prepareCall(
   const records = await readRecords(workflow, recordsNeeded(plan, id), options);
   const resolved = resolve(plan, id, records);
   const secrets = new Set<string>();
-  const keepsReferences = options.controllers.find(call.controller)?.resolvesReferences === true;
+  const { controllers } = options;
+  const port = controllers.find(call.controller) ?? controllers.findOrchestrator(call.controller);
+  const keepsReferences = port?.resolvesReferences === true;
   // Outputs in the place of references can take it deeper than the plan's own arguments may be.
   if (isDeeperThan(resolved, limits.resolvedDepthMax)) {
     const message = `The arguments, references resolved, are nested deeper than ${limits.resolvedDepthMax} levels`;
     throw new UnpreparedError('INVALID_ARGUMENTS', message, false);
   }
-  const args = await openSecrets(resolved, item.uid, options.secrets, { opened: secrets, keepsReferences });
+  const args = await openSecrets(resolved, secretScopeOf(item), options.secrets, {
+    opened: secrets,
+    keepsReferences,
+  });
   checkResolved(call, args, options.checker);
   return {
     call,

@@ -7,6 +7,7 @@ import { sleep, type Clock } from '../base/clock.js';
 import { isUndo, type StepId, type WorkflowId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { PlanCache } from '../engine/plan-cache.js';
+import type { Intake } from '../intake/plan-intake.js';
 import { isReason } from '../errors/index.js';
 import type { QueueItem } from '../gen/store/steplock/store/v1/step.js';
 import type { Session } from '../lease/session.js';
@@ -36,6 +37,10 @@ export interface RunningOptions {
   readonly controllers: ControllerDirectory;
   readonly secrets: SecretVault;
   readonly checker: SchemaChecker;
+  /** For the plans of children. */
+  readonly intake: Intake;
+  /** How many shards the cluster has. */
+  readonly shards: number;
   readonly outcomes: OutcomeSink;
   readonly admission: Admission;
   /** See GenerationRecord. */

@@ -1,10 +1,10 @@
 /** Calls the controller of one claimed step: with its context, within its bounds, under the node's session. */
 import type { Clock } from '../base/clock.js';
 import { isUndo, undoneOf, type StepId } from '../base/ids.js';
-import type { CallContext, ControllerPort } from '../contract/contract.js';
+import type { CallContext, ControllerPort, PlanAnswer } from '../contract/contract.js';
 import type { Session } from '../lease/session.js';
 import type { Logger } from '../log/log.js';
-import { hideInAnswer } from './controller-answer.js';
+import { hideInAnswer, readPlanAnswer } from './controller-answer.js';
 import { callController, type CallEnd } from './controller-call.js';
 import { ClaimLostError, type HeldItem } from './held-item.js';
 import { cut } from '../model/attempt.js';
@@ -60,16 +60,47 @@ export class StepCaller {
    * @throws ClaimLostError when the session is over: nothing was sent.
    */
   async call<T>(prepared: PreparedCall, make: Make<T>, limits: CallLimits): Promise<CallEnd<T>> {
-    const { controllers, clock, session } = this.#options;
+    const { controllers } = this.#options;
     const { controller } = this.#held.item;
     const port = controllers.find(controller);
     if (port === undefined) return { kind: 'unsent', message: `No controller "${controller}" is registered` };
+    return await this.#make(
+      prepared,
+      async (signal) => await make(port, this.#contextOf(prepared, signal, limits.deadlineMs)),
+      limits,
+    );
+  }
+
+  /**
+   * Asks the step's orchestrator for a plan.
+   *
+   * @throws ClaimLostError when the session is over: nothing was sent.
+   */
+  async plan(prepared: PreparedCall, limits: CallLimits): Promise<CallEnd<PlanAnswer>> {
+    const { controllers, clock } = this.#options;
+    const { controller, method, workflowId, stepId, tenant } = this.#held.item;
+    const port = controllers.findOrchestrator(controller);
+    if (port === undefined)
+      return { kind: 'unsent', message: `No orchestrator "${controller}" is registered` };
+    const parent = `workflows/${workflowId}/steps/${stepId}`;
+    const deadlineMs = clock.nowMs() + Math.max(0, limits.deadlineMs - clock.monotonicMs());
+    return await this.#make(
+      prepared,
+      async (signal) =>
+        readPlanAnswer(await port.plan({ parent, tenant, deadlineMs, signal }, method, prepared.args)),
+      limits,
+    );
+  }
+
+  async #make<T>(
+    prepared: PreparedCall,
+    make: (signal: AbortSignal) => Promise<T>,
+    limits: CallLimits,
+  ): Promise<CallEnd<T>> {
+    const { clock, session } = this.#options;
     // Asked of the clock: after a stall this may run before the timer that ends the session.
     if (!session.isAlive()) throw new ClaimLostError('The session ended');
-    const end = await callController(
-      { clock, session: session.signal, ...limits },
-      async (signal) => await make(port, this.#contextOf(prepared, signal, limits.deadlineMs)),
-    );
+    const end = await callController({ clock, session: session.signal, ...limits }, make);
     return withoutSecrets(end, prepared.secrets);
   }
 

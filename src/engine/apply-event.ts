@@ -1,7 +1,7 @@
 /** What was seen of a workflow's keys, applied to its run. No I/O. */
 import type { StepId } from '../base/ids.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
-import { VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
+import { SignalRecord, VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import type { CacheEvent } from '../store/cache.js';
 import { prefixes, workflowOfKey } from '../store/keys.js';
 import { decodeRecord, type RecordType } from '../store/records.js';
@@ -32,6 +32,9 @@ export function applyEvent(
     }
     case prefixes.verb:
       if (revisionOf(run.verbs, name) < revision) setOrDelete(run.verbs, name, VerbRecord, kv);
+      return true;
+    case prefixes.signal:
+      if (revisionOf(run.signals, name) < revision) setOrDelete(run.signals, name, SignalRecord, kv);
       return true;
     case prefixes.incident: {
       const id = `${run.key.id}.${name}`;

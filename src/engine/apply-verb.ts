@@ -8,7 +8,9 @@ import {
   type MarkRecord,
   type VerbRecord,
 } from '../gen/store/steplock/store/v1/workflow.js';
-import { findStep, callOf } from '../model/plan.js';
+import { toUtf8 } from '../base/bytes.js';
+import { errorRecord } from '../model/attempt.js';
+import { findStep, callOf, stepOf } from '../model/plan.js';
 import { refusalOf, type Verb } from '../model/verbs.js';
 import { isRollingBack } from '../model/workflow-state.js';
 import {
@@ -21,7 +23,11 @@ import {
   stop,
   unlockAll,
 } from './moves.js';
-import { emptyRecord, enqueue, newItem } from './release.js';
+import { followParent } from './child.js';
+import { noteChild } from './children.js';
+import { wantLocks, type LateLockInputs } from './late-locks.js';
+import { isTreeVerb } from './tree-verbs.js';
+import { emptyRecord, endWaiting, enqueue, newItem, satisfy, type Now } from './release.js';
 import type { Entry, Run } from './run.js';
 import type { Turn } from './turn.js';
 import { verbView } from './verb-view.js';
@@ -29,23 +35,32 @@ import { verbView } from './verb-view.js';
 const S = HeadState;
 
 /** Takes up the verbs that are there, oldest first. */
-export function applyVerbs(run: Run, nowMs: number, turn: Turn): void {
+export function applyVerbs(run: Run, now: LateLockInputs, turn: Turn): void {
   const verbs = [...run.verbs.values()].sort((left, right) => left.revision - right.revision);
   for (const entry of verbs) {
     if (!turn.hasRoom) {
       turn.hasMore = true;
       return;
     }
-    const refusal = applyVerb(run, entry.record, nowMs, turn);
+    const isOfTree = isTreeVerb(entry.record.verb);
+    if (isOfTree) applyTreeVerb(run, entry.record, now, turn);
+    const refusal = isOfTree ? undefined : applyVerb(run, entry.record, now, turn);
     turn.add({ kind: 'consume', verb: entry, refusal });
     run.verbs.delete(entry.record.requestId);
   }
 }
 
-function applyVerb(run: Run, verb: VerbRecord, nowMs: number, turn: Turn): ErrorRecord | undefined {
+function applyTreeVerb(run: Run, verb: VerbRecord, now: LateLockInputs, turn: Turn): void {
+  if (verb.verb === 'child-moved') noteChild(run, verb, now.nowMs, turn);
+  else if (verb.verb === 'want-locks') wantLocks(run, verb, now, turn);
+  else followParent(run, verb, now.nowMs, turn);
+}
+
+function applyVerb(run: Run, verb: VerbRecord, now: Now, turn: Turn): ErrorRecord | undefined {
   const step = verb.step === '' ? undefined : (verb.step as StepId);
   const isKnown = step === undefined || findStep(run.plan, step) !== undefined;
-  const view = verbView(run, { step, resource: verb.resource, incidentId: verb.incidentId });
+  const { resource, incidentId, signal } = verb;
+  const view = verbView(run, { step, resource, incidentId, signal });
   const refusal = isKnown ? refusalOf(verb.verb as Verb, view) : 'the plan has no such step';
   if (refusal !== undefined) return { reason: 'ILLEGAL_TRANSITION', message: refusal, retryable: false };
   const mark: MarkRecord = {
@@ -56,12 +71,13 @@ function applyVerb(run: Run, verb: VerbRecord, nowMs: number, turn: Turn): Error
     step: verb.step,
   };
   remember(run, mark, turn);
-  perform(run, verb, mark, nowMs, turn);
+  perform(run, verb, mark, now, turn);
   return undefined;
 }
 
-function perform(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, turn: Turn): void {
+function perform(run: Run, verb: VerbRecord, mark: MarkRecord, now: Now, turn: Turn): void {
   const step = verb.step as StepId;
+  const { nowMs } = now;
   switch (verb.verb as Verb) {
     case 'suspend':
       suspend(run, mark, turn);
@@ -76,7 +92,7 @@ function perform(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, tu
       stopByActor(run, { ...verb, keep: false }, { verb: mark, cause: 'ROLLED_BACK' }, nowMs, turn);
       return;
     case 'retry':
-      retry(run, step, mark, nowMs, turn);
+      retry(run, step, mark, now, turn);
       return;
     case 'skip':
       skip(run, verb, mark, nowMs, turn);
@@ -88,8 +104,40 @@ function perform(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, tu
     case 'break':
       breakLock(run, verb.resource, turn);
       return;
+    case 'approve':
+    case 'reject':
+      decideApproval(run, verb, nowMs, turn);
+      return;
+    case 'signal':
+      receiveSignal(run, verb, nowMs, turn);
+      return;
     case 'delete':
       if (run.head.state !== S.DELETING) moveTo(run, S.DELETING, turn);
+  }
+}
+
+function decideApproval(
+  run: Run,
+  { step, verb, actor, reason }: VerbRecord,
+  nowMs: number,
+  turn: Turn,
+): void {
+  const output = Buffer.from(toUtf8(JSON.stringify({ actor, reason })));
+  const error = errorRecord('REJECTED', `${actor}: ${reason}`, false);
+  const isApproved = verb === 'approve';
+  const end = isApproved ? { state: OutcomeState.SUCCEEDED, output } : { state: OutcomeState.FAILED, error };
+  endWaiting(run, step as StepId, end, nowMs, turn);
+}
+
+/** Kept for the steps whose turn has not come; those that wait now have what they wait for. */
+function receiveSignal(run: Run, verb: VerbRecord, nowMs: number, turn: Turn): void {
+  const { signal: name, output: payload, actor, timeMs } = verb;
+  const entry = { record: { unitId: '', name, payload, actor, timeMs }, revision: 0 };
+  turn.add({ kind: 'signal', entry });
+  run.signals.set(name, entry);
+  for (const step of run.waiting) {
+    const { kind, prompt } = stepOf(run.plan, step);
+    if (kind === 'signal' && prompt === name) satisfy(run, step, entry.record, nowMs, turn);
   }
 }
 
@@ -145,16 +193,22 @@ function stopByActor(
   }
 }
 
-function retry(run: Run, step: StepId, mark: MarkRecord, nowMs: number, turn: Turn): void {
+function retry(run: Run, step: StepId, mark: MarkRecord, now: Now, turn: Turn): void {
   const former = run.records.get(step);
   const item = {
-    ...newItem(run, step, nowMs),
+    ...newItem(run, step, now),
     ...(former === undefined ? {} : carriedOver(run, step, former)),
   };
   if (isUndo(step) && run.head.state === S.ROLLBACK_BLOCKED) moveTo(run, S.ROLLING_BACK, turn);
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   // Not claimed here: the workflow may be suspended, and a retry is never in a hurry.
-  enqueue(run, item, former, { nowMs, reserve: () => undefined }, turn);
+  if (former !== undefined && former.record.child !== '') {
+    const ref = { id: former.record.child, shard: former.record.childShard };
+    run.head = { ...run.head, formerChildren: [...run.head.formerChildren, ref] };
+  }
+  const signal = item.kind === 'signal' ? run.signals.get(stepOf(run.plan, step).prompt)?.record : undefined;
+  if (signal !== undefined) satisfy(run, step, signal, now.nowMs, turn);
+  else enqueue(run, item, former, { ...now, reserve: () => undefined }, turn);
   resumeIfDecided(run, former, turn);
 }
 

@@ -7,9 +7,12 @@ import type { StepId } from '../base/ids.js';
 import { PermitRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
+  CallbackRecord,
   LiveRecord,
   LockRecord,
   RequestRecord,
+  SignalRecord,
+  VerbRecord,
   WorkflowHead,
 } from '../gen/store/steplock/store/v1/workflow.js';
 import { lockOf } from '../model/locks.js';
@@ -20,6 +23,7 @@ import { isAbsent, isSameCreation, isUnchanged, type Compare } from '../store/st
 import type { Unit, UnitOp } from '../store/unit.js';
 import { incidentKeyName } from './incident.js';
 import type { Entry, Run } from './run.js';
+import { isTreeVerb } from './tree-verbs.js';
 import type { Change, Turn } from './turn.js';
 
 interface UnitDraft {
@@ -92,6 +96,28 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
     case 'consume':
       addConsumed(draft, key, change);
       return;
+    case 'rewrite': {
+      const at = keys.queue(key, change.step);
+      draft.compares.push(isUnchanged(at, change.former));
+      putEntry(draft, at, QueueItem, change.entry);
+      return;
+    }
+    case 'tell': {
+      const record = { ...change.record, unitId: draft.id };
+      // Never the unit's witness: whom it is for takes it away.
+      const at = keys.verb(change.to, record.requestId);
+      draft.ops.push({ type: 'put', key: at, value: encodeRecord(VerbRecord, record) });
+      return;
+    }
+    case 'callback':
+      putEntry(draft, keys.callback(key, change.entry.record.sequence), CallbackRecord, change.entry);
+      return;
+    case 'signal': {
+      const signalKey = keys.signal(key, change.entry.record.name);
+      draft.compares.push(isAbsent(signalKey));
+      putEntry(draft, signalKey, SignalRecord, change.entry);
+      return;
+    }
     case 'ticket':
       addTicket(draft, run, change);
       return;
@@ -157,6 +183,8 @@ function addConsumed(draft: UnitDraft, key: WorkflowKey, change: Extract<Change,
   const verbKey = keys.verb(key, record.requestId);
   draft.compares.push(isUnchanged(verbKey, revision));
   draft.ops.push({ type: 'delete', at: verbKey });
+  // Nobody asks what became of what workflows say to each other.
+  if (isTreeVerb(record.verb)) return;
   const request: RequestRecord = {
     unitId: draft.id,
     digest: record.digest,
@@ -193,10 +221,14 @@ function put(draft: UnitDraft, key: string, value: Uint8Array): void {
 /** Tells the run's entries at which revision the turn was committed. */
 export function confirmTurn(run: Run, turn: Turn, unit: Unit, revision: number): void {
   for (const change of turn.changes) {
-    if (change.kind === 'enqueue' || change.kind === 'record' || change.kind === 'incident') {
+    if ('entry' in change) {
       change.entry.revision = revision;
     }
   }
-  if (turn.changes.some(({ kind }) => kind === 'ticket')) run.ticket = revision;
+  for (const change of turn.changes) {
+    if (change.kind !== 'ticket') continue;
+    if (change.isLate) run.lateTickets.set(change.need.resource, revision);
+    else run.ticket = revision;
+  }
   if (writesHead(unit, run.key)) run.liveRevision = isFinal(run.head.state) ? 0 : revision;
 }

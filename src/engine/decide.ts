@@ -3,13 +3,17 @@
  * time, to the changes to be committed. Deterministic, without I/O; the run is changed at once (see run.ts).
  */
 import type { StepId } from '../base/ids.js';
-import type { IncidentRecord, StepRecord } from '../gen/store/steplock/store/v1/step.js';
+import { OutcomeState, type IncidentRecord, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import type { Compare } from '../store/store.js';
 import { FailureAction, HeadState } from '../gen/store/steplock/store/v1/workflow.js';
+import { errorRecord } from '../model/attempt.js';
 import { limits } from '../model/limits.js';
 import { applyVerbs } from './apply-verb.js';
-import { end, engineActor, moveTo, openIncident, resolveIncidents, stop } from './moves.js';
-import { releaseSteps, releaseUndos, tidyStopped, type Reserve } from './release.js';
+import { tellParent } from './child.js';
+import { askChildren } from './children.js';
+import { settleLateLocks, type LateLockInputs } from './late-locks.js';
+import { callBack, end, engineActor, moveTo, openIncident, resolveIncidents, stop } from './moves.js';
+import { endWaiting, releaseSteps, releaseUndos, tidyStopped, type Reserve } from './release.js';
 import type { Run } from './run.js';
 import type { Turn } from './turn.js';
 
@@ -32,6 +36,8 @@ export interface Inputs {
   readonly reserve: Reserve;
   /** If nobody comes before the workflow for what it locks: the conditions under which that is true. */
   readonly lockGuards?: (run: Run) => readonly Compare[] | undefined;
+  /** The same for one resource that a child wants. */
+  readonly lateGuards: LateLockInputs['lateGuards'];
 }
 
 const S = HeadState;
@@ -40,15 +46,19 @@ const keepElapsedMsMin = 60_000;
 
 /** Decides. Gives the reports that no longer fit what is known; their reporters write them by themselves. */
 export function decide(run: Run, inputs: Inputs, turn: Turn): Report[] {
+  const stateBefore = run.head.state;
   const refused = inputs.reports.filter((report) => !applyReport(run, report, turn));
   resolveRepaired(run, inputs.nowMs, turn);
-  applyVerbs(run, inputs.nowMs, turn);
+  applyVerbs(run, inputs, turn);
   // Each pass moves the state at most once; no chain of moves is longer than this.
   for (let passes = 0; passes < 8; passes++) {
     const before = run.head.state;
     advance(run, inputs, turn);
     if (run.head.state === before) break;
   }
+  settleLateLocks(run, inputs, turn);
+  askChildren(run, inputs.nowMs, turn);
+  if (run.head.state !== stateBefore) tellParent(run, inputs.nowMs, turn);
   return refused;
 }
 
@@ -112,11 +122,18 @@ function isDue(timeMs: number, nowMs: number, turn: Turn): boolean {
 
 function advanceScheduled(run: Run, nowMs: number, turn: Turn): void {
   if (!isDue(run.head.notBeforeMs, nowMs, turn)) return;
-  if (run.head.locks.length > 0) joinLockQueues(run, nowMs, turn);
-  else begin(run, nowMs, turn);
+  const { locks, parent } = run.head;
+  if (locks.length === 0) begin(run, nowMs, turn);
+  // What a child locks its root takes.
+  else if (parent === undefined) joinLockQueues(run, nowMs, turn);
+  else moveTo(run, S.QUEUED, turn);
 }
 
 function advanceQueued(run: Run, { nowMs, lockGuards }: Inputs, turn: Turn): void {
+  if (run.head.parent !== undefined) {
+    if (run.head.locksGranted) begin(run, nowMs, turn);
+    return;
+  }
   const isWaiting = run.head.locks.length > 0;
   // Its place is known once its tickets are written.
   const guards = isWaiting && run.ticket === 0 ? undefined : lockGuards?.(run);
@@ -133,7 +150,7 @@ function joinLockQueues(run: Run, nowMs: number, turn: Turn): void {
     return;
   }
   moveTo(run, S.QUEUED, turn);
-  for (const need of run.head.locks) turn.add({ kind: 'ticket', need, timeMs: nowMs });
+  for (const need of run.head.locks) turn.add({ kind: 'ticket', need, timeMs: nowMs, isLate: false });
 }
 
 function begin(run: Run, nowMs: number, turn: Turn): void {
@@ -150,12 +167,27 @@ function advanceRunning(run: Run, inputs: Inputs, turn: Turn): void {
     end(run, S.SUCCEEDED, nowMs, turn);
   } else if (run.head.deadlineMs > 0 && hasElapsed(run, run.head.deadlineMs, inputs, turn)) {
     stop(run, { cause: 'DEADLINE', step: '', action: run.head.deadlineAction }, true, turn);
-  } else {
+  } else if (!endOverdue(run, inputs, turn)) {
     releaseSteps(run, inputs, turn);
     const unknown = run.items.size === 0 && run.ready.size === 0 ? run.unknownStep() : undefined;
     if (unknown !== undefined)
       suspendFor(run, unknown, `nobody knows what came of step ${unknown}`, nowMs, turn);
   }
+}
+
+/** Ends a step that has waited too long, if there is one: the workflow has a failed step then. */
+function endOverdue(run: Run, inputs: Inputs, turn: Turn): boolean {
+  for (const step of run.waiting) {
+    const item = run.items.get(step);
+    // What was queued within this turn is looked at in the next one.
+    if (item === undefined || item.revision === 0 || item.record.waitUntilElapsedMs === 0) continue;
+    if (!hasElapsed(run, item.record.waitUntilElapsedMs, inputs, turn)) continue;
+    const error = errorRecord('STEP_TIMEOUT', 'Nobody answered in time', false);
+    endWaiting(run, step, { state: OutcomeState.FAILED, error }, inputs.nowMs, turn);
+    turn.hasMore = true;
+    return true;
+  }
+  return false;
 }
 
 /** Nothing goes on without a person. */
@@ -199,7 +231,10 @@ function advanceRollback(run: Run, inputs: Inputs, turn: Turn): void {
   } else if (run.head.state === S.ROLLING_BACK) {
     releaseUndos(run, inputs, turn);
     // After the last undo that could be queued: what is left waits for one that failed.
-    if (run.items.size === 0 && run.undoReady.size === 0) moveTo(run, S.ROLLBACK_BLOCKED, turn);
+    if (run.items.size === 0 && run.undoReady.size === 0) {
+      moveTo(run, S.ROLLBACK_BLOCKED, turn);
+      callBack(run, turn);
+    }
   } else if (run.head.state === S.ROLLBACK_SUSPENDING && !run.hasLiveItem) {
     moveTo(run, S.ROLLBACK_SUSPENDED, turn);
   }

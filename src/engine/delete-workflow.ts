@@ -32,6 +32,8 @@ export async function deleteWorkflow(run: Run, options: DeleteOptions): Promise<
     ranges.queue(key),
     ranges.verbs(key),
     ranges.incidents(key),
+    ranges.signals(key),
+    ranges.callbacks(key),
   ];
   let liveRevision = run.liveRevision;
   for (const range of parts) {

@@ -1,7 +1,13 @@
 /** Reads a workflow from the store, all of it as of one revision. */
 import type { Revision, StepId } from '../base/ids.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
-import { HeadState, VerbRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import {
+  HeadState,
+  SignalRecord,
+  VerbRecord,
+  WorkflowHead,
+} from '../gen/store/steplock/store/v1/workflow.js';
+import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
 import { lockOf } from '../model/locks.js';
 import { createPlan } from '../model/plan.js';
 import { keys, ranges, workflowOfKey, type WorkflowKey } from '../store/keys.js';
@@ -54,8 +60,13 @@ export async function loadWorkflow(
     records: toEntries(StepRecord, await listAll(store, ranges.steps(key), revision)),
     items: toEntries(QueueItem, await listAll(store, ranges.queue(key), revision)),
     verbs: toEntries<VerbRecord, string>(VerbRecord, await listAll(store, ranges.verbs(key), revision)),
+    signals: toEntries<SignalRecord, string>(
+      SignalRecord,
+      await listAll(store, ranges.signals(key), revision),
+    ),
     incidents: toIncidents(await listAll(store, ranges.incidents(key), revision)),
     ticket: await readTicket(store, key, head, revision),
+    lateTickets: await readLateTickets(store, key, head, revision),
   };
 }
 
@@ -72,7 +83,14 @@ export async function freshWorkflow(
   const extent = head.plan ?? { chunks: 0, steps: 0, groups: 0, bytes: 0, hash: '', graphRevision: 0 };
   const plan = await plans.load(store, key, head.uid, extent);
   const none = new Map<never, never>();
-  const nothing = { records: none, items: none, verbs: none, incidents: none };
+  const nothing = {
+    records: none,
+    items: none,
+    verbs: none,
+    incidents: none,
+    signals: none,
+    lateTickets: none,
+  };
   return { key, head, liveRevision, plan, ticket: 0, ...nothing };
 }
 
@@ -84,11 +102,35 @@ async function readTicket(
   revision: Revision,
 ): Promise<number> {
   for (const need of head.locks) {
-    const at = keys.lock({ ...lockOf(need), workflow: key });
-    const { kvs } = await store.list({ start: at, end: `${at}\0` }, { revision, keysOnly: true });
-    if (kvs[0] !== undefined) return kvs[0].createRevision;
+    const ticket = await readTicketFor(store, key, need, revision);
+    if (ticket !== 0) return ticket;
   }
   return 0;
+}
+
+async function readLateTickets(
+  store: Store,
+  key: WorkflowKey,
+  head: WorkflowHead,
+  revision: Revision,
+): Promise<Map<string, number>> {
+  const tickets = new Map<string, number>();
+  for (const need of head.lateLocks.flatMap(({ needs }) => needs)) {
+    const ticket = await readTicketFor(store, key, need, revision);
+    if (ticket !== 0) tickets.set(need.resource, ticket);
+  }
+  return tickets;
+}
+
+async function readTicketFor(
+  store: Store,
+  key: WorkflowKey,
+  need: LockNeed,
+  revision: Revision,
+): Promise<number> {
+  const at = keys.lock({ ...lockOf(need), workflow: key });
+  const { kvs } = await store.list({ start: at, end: `${at}\0` }, { revision, keysOnly: true });
+  return kvs[0]?.createRevision ?? 0;
 }
 
 async function readHead(

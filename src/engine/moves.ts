@@ -7,7 +7,8 @@ import {
   type StopRecord,
 } from '../gen/store/steplock/store/v1/workflow.js';
 import { limits } from '../model/limits.js';
-import { checkMove, isRollingBack, type State } from '../model/workflow-state.js';
+import { uniteLocks } from '../model/locks.js';
+import { checkMove, isFinal, isRollingBack, type State } from '../model/workflow-state.js';
 import type { Entry, Run } from './run.js';
 import type { Turn } from './turn.js';
 
@@ -40,6 +41,7 @@ export function end(run: Run, state: State, nowMs: number, turn: Turn): void {
   moveTo(run, state, turn);
   const { suspension: _, ...head } = run.head;
   run.head = { ...head, endTimeMs: nowMs };
+  callBack(run, turn);
   unlockAll(run, turn);
   // With everything undone, or on somebody's word, nothing is left for a person; else what is unknown stays so.
   const undone = { verb: 'rollback', actor: engineActor, reason: 'undone', timeMs: nowMs, step: '' };
@@ -47,6 +49,19 @@ export function end(run: Run, state: State, nowMs: number, turn: Turn): void {
   if (mark === undefined) return;
   resolveIncidents(run, () => true, mark, turn);
   freePermits(run, () => true, turn);
+}
+
+/** Whoever planned the workflow is to be told where it has come to. */
+export function callBack(run: Run, turn: Turn): void {
+  const { callback: orchestrator, state, uid } = run.head;
+  if (orchestrator === '') return;
+  const sequence = run.head.callbackSequence + 1;
+  run.head = { ...run.head, callbackSequence: sequence };
+  turn.headChanged = true;
+  turn.add({
+    kind: 'callback',
+    entry: { record: { unitId: '', orchestrator, sequence, state, uid }, revision: 0 },
+  });
 }
 
 /** Frees what the steps that the function picks held until a person had decided: their outcome is unknown. */
@@ -61,9 +76,15 @@ export function freePermits(run: Run, picks: (record: StepRecord) => boolean, tu
 
 /** Lets go of all locks, or of the places for them. */
 export function unlockAll(run: Run, turn: Turn): void {
-  if (run.ticket === 0) return;
-  for (const need of run.head.locks) turn.add({ kind: 'unlock', need });
+  // A child's locks are its root's.
+  if (run.head.parent !== undefined) return;
+  const { locks, lateLocks } = run.head;
+  if (run.ticket === 0 && lateLocks.length === 0 && !isFinal(run.head.state)) return;
+  const late = lateLocks.flatMap(({ needs }) => needs);
+  for (const need of uniteLocks([locks, late])) turn.add({ kind: 'unlock', need });
+  run.head = { ...run.head, lateLocks: [] };
   run.ticket = 0;
+  run.lateTickets.clear();
 }
 
 /** Notes what an actor did, within the limit. */

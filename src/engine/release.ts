@@ -9,8 +9,10 @@ import {
   type QueueItem,
   type StepRecord,
 } from '../gen/store/steplock/store/v1/step.js';
+import { HeadState, type SignalRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import { errorRecord } from '../model/attempt.js';
 import { callOf, stepOf } from '../model/plan.js';
+import { isAwaited, isWaiting } from '../model/waiting.js';
 import { incidentFor } from './incident.js';
 import { openIncident } from './moves.js';
 import type { Entry, Run } from './run.js';
@@ -29,8 +31,15 @@ export interface Reservation {
   readonly guards: readonly Compare[];
 }
 
-interface ReleaseInputs {
+/** What time it is for a workflow. */
+export interface Now {
+  /** By wall clock. */
   readonly nowMs: number;
+  /** How long it has been running. */
+  readonly elapsedMs: number;
+}
+
+interface ReleaseInputs extends Now {
   readonly reserve: Reserve;
 }
 
@@ -41,9 +50,33 @@ export function releaseSteps(run: Run, inputs: ReleaseInputs, turn: Turn): void 
       turn.hasMore = true;
       return;
     }
-    const step = present(run.plan.steps[node], 'A ready step').id as StepId;
-    enqueue(run, newItem(run, step, inputs.nowMs), undefined, inputs, turn);
+    const step = present(run.plan.steps[node], 'A ready step');
+    const id = step.id as StepId;
+    const signal = step.kind === 'signal' ? run.signals.get(step.prompt)?.record : undefined;
+    if (signal !== undefined) satisfy(run, id, signal, inputs.nowMs, turn);
+    else enqueue(run, newItem(run, id, inputs), undefined, inputs, turn);
   }
+}
+
+/** The message that the step waits for is there. */
+export function satisfy(run: Run, step: StepId, signal: SignalRecord, nowMs: number, turn: Turn): void {
+  endWaiting(run, step, { state: OutcomeState.SUCCEEDED, output: signal.payload }, nowMs, turn);
+}
+
+/** Ends a step that waits, or that would. */
+export function endWaiting(
+  run: Run,
+  step: StepId,
+  end: Partial<StepRecord>,
+  nowMs: number,
+  turn: Turn,
+): void {
+  const item = run.items.get(step);
+  const { queueTimeMs, series } = item?.record ?? { queueTimeMs: nowMs, series: 0 };
+  const record = { ...emptyRecord(step, nowMs), queueTimeMs, startTimeMs: queueTimeMs, series, ...end };
+  const entry = { record, revision: 0 };
+  turn.add({ kind: 'record', step, entry, item, former: run.records.get(step) });
+  run.end(step, entry);
 }
 
 /** Queues the undos that wait for nothing any more, as many as fit into the turn. */
@@ -56,8 +89,23 @@ export function releaseUndos(run: Run, inputs: ReleaseInputs, turn: Turn): void 
     const step = present(run.plan.steps[node], 'A step to undo');
     const id = step.id as StepId;
     if (step.undoKind === UndoKind.IRREVERSIBLE) refuseUndo(run, id, inputs.nowMs, turn);
-    else enqueue(run, newItem(run, undoOf(id), inputs.nowMs), undefined, inputs, turn);
+    else if (step.kind === 'child') undoChild(run, id, inputs, turn);
+    else enqueue(run, newItem(run, undoOf(id), inputs), undefined, inputs, turn);
   }
+}
+
+/** The child goes back itself; the undo waits for it, and it is asked in the next turn. */
+function undoChild(run: Run, step: StepId, inputs: ReleaseInputs, turn: Turn): void {
+  const { child = '', childShard = 0 } = run.records.get(step)?.record ?? {};
+  const item = {
+    ...newItem(run, undoOf(step), inputs),
+    child,
+    childShard,
+    childState: HeadState.ROLLING_BACK,
+    inDoubt: true,
+  };
+  enqueue(run, item, run.records.get(undoOf(step)), inputs, turn);
+  turn.hasMore = true;
 }
 
 /** A step that cannot be undone has taken effect: a person decides. */
@@ -87,7 +135,7 @@ export function enqueue(
   turn: Turn,
 ): void {
   const step = item.stepId as StepId;
-  const reservation = inputs.reserve(item);
+  const reservation = isWaiting(item) ? undefined : inputs.reserve(item);
   const record = reservation === undefined ? item : beginAttempt(item, reservation, inputs.nowMs);
   const entry = { record, revision: 0 };
   turn.add({ kind: 'enqueue', step, entry, former, guards: reservation?.guards ?? [] });
@@ -117,9 +165,16 @@ export function beginAttempt(
 }
 
 /** The queue item of a step, or an undo, that has not begun. */
-export function newItem(run: Run, step: StepId, nowMs: number): QueueItem {
+export function newItem(run: Run, step: StepId, { nowMs, elapsedMs }: Now): QueueItem {
   const spec = stepOf(run.plan, step);
   return {
+    kind: spec.kind === 'call' ? '' : spec.kind,
+    waitUntilElapsedMs: isAwaited(spec.kind) && spec.timeoutMs > 0 ? elapsedMs + spec.timeoutMs : 0,
+    child: '',
+    childShard: 0,
+    childState: HeadState.UNSPECIFIED,
+    childAsked: '',
+    secretScope: run.head.parent?.rootUid ?? '',
     unitId: '',
     workflowId: run.key.id,
     uid: run.head.uid,
@@ -197,6 +252,8 @@ export function emptyRecord(step: StepId, nowMs: number): StepRecord {
     state: OutcomeState.UNSPECIFIED,
     effect: EffectKind.NONE,
     output: Buffer.alloc(0),
+    child: '',
+    childShard: 0,
     attempts: 0,
     lastAttempts: [],
     task: '',

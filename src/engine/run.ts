@@ -14,10 +14,11 @@ import {
   type QueueItem,
   type StepRecord,
 } from '../gen/store/steplock/store/v1/step.js';
-import type { VerbRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import type { SignalRecord, VerbRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
 import { needsUndo } from '../model/attempt.js';
 import { Countdown } from '../model/graph.js';
 import type { Plan } from '../model/plan.js';
+import { isLive, isWaiting } from '../model/waiting.js';
 import { isRollingBack } from '../model/workflow-state.js';
 import type { WorkflowKey } from '../store/keys.js';
 
@@ -38,8 +39,12 @@ export interface LoadedWorkflow {
   readonly items: ReadonlyMap<StepId, Entry<QueueItem>>;
   readonly verbs: ReadonlyMap<string, Entry<VerbRecord>>;
   readonly incidents: ReadonlyMap<string, Entry<IncidentRecord>>;
+  /** Messages from outside, by name. */
+  readonly signals: ReadonlyMap<string, Entry<SignalRecord>>;
   /** Create revision of its tickets for what it locks; 0 if it has none. */
   readonly ticket?: number;
+  /** The same of what its children want, by resource. */
+  readonly lateTickets: ReadonlyMap<string, number>;
 }
 
 /** See the head of this file. */
@@ -49,10 +54,14 @@ export class Run {
   head: WorkflowHead;
   liveRevision: number;
   ticket: number;
+  readonly lateTickets: Map<string, number>;
   readonly records: Map<StepId, Entry<StepRecord>>;
   readonly items: Map<StepId, Entry<QueueItem>>;
   readonly verbs: Map<string, Entry<VerbRecord>>;
   readonly incidents: Map<string, Entry<IncidentRecord>>;
+  readonly signals: Map<string, Entry<SignalRecord>>;
+  /** Steps that wait for somebody outside, or for their child. */
+  readonly waiting = new Set<StepId>();
   /** Steps that can be queued, by index, in the order in which they became so. */
   readonly ready = new Set<number>();
   /** Undos that can be queued, by the index of the undone step. */
@@ -70,10 +79,13 @@ export class Run {
     this.head = loaded.head;
     this.liveRevision = loaded.liveRevision;
     this.ticket = loaded.ticket ?? 0;
+    this.lateTickets = new Map(loaded.lateTickets);
     this.records = new Map(loaded.records);
     this.items = new Map(loaded.items);
     this.verbs = new Map(loaded.verbs);
     this.incidents = new Map(loaded.incidents);
+    this.signals = new Map(loaded.signals);
+    for (const [id, { record }] of this.items) this.#noteWaiting(id, record);
     for (const [id, { record }] of this.records) this.#noteFailure(id, record);
     this.#forward = new Countdown(this.plan.graph, 'forward');
     this.#passFrom(this.#forward.roots());
@@ -92,7 +104,7 @@ export class Run {
 
   /** Whether a call or a task of any step may still take effect. */
   get hasLiveItem(): boolean {
-    for (const { record } of this.items.values()) if (record.inDoubt) return true;
+    for (const { record } of this.items.values()) if (isLive(record)) return true;
     return false;
   }
 
@@ -119,7 +131,7 @@ export class Run {
 
   /** A step, or an undo, has ended: its record comes and its item goes in one, or it would look as if it never ran. */
   end(id: StepId, entry: Entry<StepRecord>): void {
-    this.items.delete(id);
+    this.#dropItem(id);
     this.records.set(id, entry);
     this.#noteFailure(id, entry.record);
     this.#touch(id);
@@ -129,20 +141,32 @@ export class Run {
   queue(id: StepId, entry: Entry<QueueItem>): void {
     this.records.delete(id);
     this.items.set(id, entry);
+    this.#noteWaiting(id, entry.record);
     this.#noteFailure(id, undefined);
     this.#touch(id);
   }
 
   /** An item left the queue without a trace. */
   withdraw(id: StepId): void {
-    this.items.delete(id);
+    this.#dropItem(id);
     this.#touch(id);
   }
 
   /** An item was written by whoever has claimed it. */
   refreshItem(id: StepId, entry: Entry<QueueItem>): void {
     this.items.set(id, entry);
+    this.#noteWaiting(id, entry.record);
     this.#touch(id);
+  }
+
+  #dropItem(id: StepId): void {
+    this.items.delete(id);
+    this.waiting.delete(id);
+  }
+
+  #noteWaiting(id: StepId, item: QueueItem): void {
+    if (isWaiting(item)) this.waiting.add(id);
+    else this.waiting.delete(id);
   }
 
   #noteFailure(id: StepId, record: StepRecord | undefined): void {

@@ -6,7 +6,13 @@ import type { StepId } from '../base/ids.js';
 import type { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
 import type { Compare } from '../store/store.js';
-import type { ErrorRecord, VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
+import type {
+  CallbackRecord,
+  ErrorRecord,
+  SignalRecord,
+  VerbRecord,
+} from '../gen/store/steplock/store/v1/workflow.js';
+import type { WorkflowKey } from '../store/keys.js';
 import type { Entry } from './run.js';
 
 /** One change. Entries are those of the run: their revision is set when the commit is answered. */
@@ -32,8 +38,21 @@ export type Change =
     }
   /** A verb was taken up, or refused. */
   | { readonly kind: 'consume'; readonly verb: Entry<VerbRecord>; readonly refusal: ErrorRecord | undefined }
+  /** An item that waits is changed; `former` is its revision. */
+  | {
+      readonly kind: 'rewrite';
+      readonly step: StepId;
+      readonly entry: Entry<QueueItem>;
+      readonly former: number;
+    }
+  /** Another workflow of the tree is told something. */
+  | { readonly kind: 'tell'; readonly to: WorkflowKey; readonly record: VerbRecord }
+  /** The workflow's orchestrator is to be told how it ended. */
+  | { readonly kind: 'callback'; readonly entry: Entry<CallbackRecord> }
+  /** A message from outside has arrived. */
+  | { readonly kind: 'signal'; readonly entry: Entry<SignalRecord> }
   /** The workflow comes to wait for a resource. */
-  | { readonly kind: 'ticket'; readonly need: LockNeed; readonly timeMs: number }
+  | { readonly kind: 'ticket'; readonly need: LockNeed; readonly timeMs: number; readonly isLate: boolean }
   /** No earlier ticket stands in the way: the workflow starts. */
   | { readonly kind: 'grant'; readonly guards: readonly Compare[] }
   /** The workflow lets go of a resource, or of its place for it. */

@@ -4,6 +4,7 @@ import { UndoKind } from '../gen/store/steplock/store/v1/plan.js';
 import { OutcomeState } from '../gen/store/steplock/store/v1/step.js';
 import { findStep } from '../model/plan.js';
 import type { VerbView } from '../model/verbs.js';
+import { isHeldByParent } from './child.js';
 import type { LoadedWorkflow } from './run.js';
 
 /** What a verb is about, beside the workflow. */
@@ -13,17 +14,24 @@ export interface VerbTarget {
   readonly resource: string;
   /** For resolve. */
   readonly incidentId: string;
+  readonly signal: string;
 }
 
-type Looked = Pick<LoadedWorkflow, 'head' | 'plan' | 'records' | 'items' | 'incidents'>;
+type Looked = Pick<LoadedWorkflow, 'head' | 'plan' | 'records' | 'items' | 'incidents' | 'signals'>;
 
 /** See the head of this file. */
-export function verbView(workflow: Looked, { step, resource, incidentId }: VerbTarget): VerbView {
+export function verbView(workflow: Looked, { step, resource, incidentId, signal }: VerbTarget): VerbView {
   const { head, plan, records, items, incidents } = workflow;
   const view = {
     state: head.state,
     hasLock: head.locks.some((need) => need.resource === resource),
     isIncidentOpen: incidents.get(incidentId)?.record.resolveTimeMs === 0,
+    parent: head.parent?.workflowId ?? '',
+    isHeldByParent: isHeldByParent(head),
+    signal: {
+      isAwaited: signal !== '' && plan.steps.some((each) => each.kind === 'signal' && each.prompt === signal),
+      hasArrived: workflow.signals.has(signal),
+    },
     hasFailedStep: [...records].some(([id, { record }]) => !isUndo(id) && standsInTheWay(record.state)),
     hasOpenIncident: [...incidents.values()].some(({ record }) => record.resolveTimeMs === 0),
   };
@@ -32,6 +40,7 @@ export function verbView(workflow: Looked, { step, resource, incidentId }: VerbT
     ...view,
     step: {
       id: step,
+      kind: findStep(plan, step)?.kind ?? '',
       record: records.get(step)?.record,
       undone: isUndo(step) ? records.get(undoneOf(step))?.record : undefined,
       item: items.get(step)?.record,

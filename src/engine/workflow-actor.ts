@@ -8,6 +8,7 @@ import { sleep } from '../base/clock.js';
 import { createDeferred, type Deferred } from '../base/deferred.js';
 import type { StepId } from '../base/ids.js';
 import { errorText, isReason } from '../errors/index.js';
+import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
 import type { QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../gen/store/steplock/store/v1/workflow.js';
 import { lockOf } from '../model/locks.js';
@@ -22,6 +23,7 @@ import type { ActorOptions } from './actor-options.js';
 import { confirmTurn, unitOfTurn } from './commit.js';
 import { reportCorruptRecord } from './corrupt-record.js';
 import { decide, type Report } from './decide.js';
+import { deleteChildren } from './delete-children.js';
 import { deleteWorkflow } from './delete-workflow.js';
 import { Elapsed } from './elapsed.js';
 import { KnownRun, type FreshWorkflow } from './known-run.js';
@@ -36,6 +38,8 @@ interface PendingReport {
 
 /** Reports taken into one unit, so that it stays small. */
 const reportsMax = 8;
+/** How long to wait for children that are being deleted before looking again. */
+const childrenMs = 250;
 /** Units of a large fan-out that are under way together. */
 const unitsMax = 16;
 /** How long to wait after a start was refused for a lock that is taken. */
@@ -166,7 +170,9 @@ export class WorkflowActor {
     }
     if (run.head.state === HeadState.DELETING) {
       for (const { deferred } of reports) deferred.resolve(false);
-      await deleteWorkflow(run, this.#options);
+      const { clock, signal } = this.#options;
+      if (await deleteChildren(run, this.#options)) await deleteWorkflow(run, this.#options);
+      else await sleep(clock, childrenMs, signal).catch(() => undefined);
       this.#known.discard();
       this.#isDirty = true;
       return;
@@ -178,6 +184,8 @@ export class WorkflowActor {
     const { clock, dispatch, random, epoch, locks } = this.#options;
     const guardsOf = (of: Run): readonly Compare[] | undefined =>
       lockGuards(locks, of.key.id, of.ticket, of.head.locks.map(lockOf));
+    const lateGuards = (of: Run, ticket: number, need: LockNeed): readonly Compare[] | undefined =>
+      lockGuards(locks, of.key.id, ticket, [lockOf(need)]);
     const before = run.head.state;
     const commits: { readonly turn: Turn; readonly unit: Unit }[] = [];
     let refused: Report[] = [];
@@ -186,6 +194,7 @@ export class WorkflowActor {
     const given = {
       reserve,
       lockGuards: guardsOf,
+      lateGuards,
       elapsedMs: this.#elapsed.measure(run.head, clock.monotonicMs()),
     };
     for (;;) {
@@ -197,7 +206,7 @@ export class WorkflowActor {
       if (!turn.hasMore) break;
       // Releases that wait for no commit of this one may go on at once; anything else waits for it.
       const isPureRelease = !turn.headChanged && turn.changes.every((change) => change.kind === 'enqueue');
-      if (!isPureRelease || commits.length >= unitsMax) {
+      if (!isPureRelease || turn.isEmpty || commits.length >= unitsMax) {
         this.#isDirty = true;
         break;
       }
@@ -212,7 +221,8 @@ export class WorkflowActor {
     // Its tickets are written: perhaps nobody stands before it.
     if (areApplied && run.head.state === HeadState.QUEUED && before !== HeadState.QUEUED)
       this.#isDirty = true;
-    if (!areApplied && before === HeadState.QUEUED) {
+    const hasGrant = commits.some(({ turn }) => turn.changes.some(({ kind }) => kind === 'grant'));
+    if (!areApplied && hasGrant) {
       // Somebody comes before it of whom the cache has not heard: the next list brings him.
       await sleep(clock, lockRetryMs, this.#options.signal).catch(() => undefined);
     }

@@ -53,6 +53,7 @@ export const callReasons = {
   CAPABILITY_UNSUPPORTED: row('UNIMPLEMENTED'),
   PLAN_CHANGED: row('FAILED_PRECONDITION'),
   SECRET_KEY_MISSING: row('FAILED_PRECONDITION'),
+  PLANNING_FAILED: row('FAILED_PRECONDITION'),
   STORE_UNAVAILABLE: row('UNAVAILABLE', 'same-request'),
   SHUTTING_DOWN: row('UNAVAILABLE', 'same-request'),
   STORE_FULL: row('RESOURCE_EXHAUSTED', 'backoff'),
@@ -79,6 +80,12 @@ export const stepReasons = [
   'INVALID_ARGUMENTS',
   'SKIPPED_BY_OPERATOR',
   'RECORD_CORRUPT',
+  'REJECTED',
+  'CHILD_FAILED',
+  'INVALID_CHILD_PLAN',
+  'LOCK_TIMEOUT',
+  'LOCK_UPGRADE',
+  'CALLBACK_FAILED',
 ] as const;
 
 /** Why a call was refused. */

@@ -5,7 +5,6 @@
  */
 import { sha256Hex } from '../base/bytes.js';
 import { PlanGroup, PlanMethod, PlanStep } from '../gen/store/steplock/store/v1/plan.js';
-import { SteplockError } from '../errors/index.js';
 import {
   checkCall,
   checkUndoOf,
@@ -16,20 +15,18 @@ import {
   type FreezeSources,
 } from './freeze-step.js';
 import { findCycle } from './graph.js';
+import { parseArguments } from './check-arguments.js';
 import { limits } from './limits.js';
+import { findReferences } from './references.js';
+import { isAwaited } from './waiting.js';
 import { createPlan, planGraph, type Plan } from './plan.js';
 import type { Violations } from './violations.js';
 
 export type { DraftPlaces, FreezeSources } from './freeze-step.js';
 
-/**
- * Freezes a draft. What is wrong goes to `violations`; the result is then of no use.
- *
- * @throws SteplockError CAPABILITY_UNSUPPORTED for a kind of step that is not run yet.
- */
+/** Freezes a draft. What is wrong goes to `violations`; the result is then of no use. */
 export function freezePlan(
-  steps: readonly PlanStep[],
-  groups: readonly PlanGroup[],
+  { steps, groups, output }: DraftPlan,
   places: DraftPlaces,
   sources: FreezeSources,
   violations: Violations,
@@ -44,17 +41,38 @@ export function freezePlan(
     stepById,
     methods: new Map<string, PlanMethod>(),
   };
-  refuseUnsupported(freezing);
   checkCounts(freezing);
   checkIds(freezing);
   const frozen = steps.map((step, index) => freezeStep(freezing, step, `${places.steps}[${index}]`));
+  checkOutput(freezing, output);
   if (violations.count === 0) {
     const cycle = findCycle(planGraph(frozen, groups));
     if (cycle !== undefined)
       violations.add('CYCLE', placeOf(freezing, cycle[0]), `cycle: ${describeCycle(cycle)}`);
   }
   if (violations.count > 0) return createPlan([], [], []);
-  return createPlan(frozen, groups, [...freezing.methods.values()]);
+  return createPlan(frozen, groups, [...freezing.methods.values()], output);
+}
+
+/** A plan that is not frozen yet. */
+export interface DraftPlan {
+  readonly steps: readonly PlanStep[];
+  readonly groups: readonly PlanGroup[];
+  /** The workflow's own output as JSON; empty for none. */
+  readonly output: Uint8Array;
+}
+
+/** A workflow returns what its steps returned, and nothing else that is not known when it is submitted. */
+function checkOutput({ stepById, violations, places }: Freezing, output: Uint8Array): void {
+  const at = places.steps.replace(/steps$/, 'output');
+  for (const reference of findReferences(parseArguments(output))) {
+    const field = `${at}${reference.at}`;
+    if (reference.kind === 'malformed') violations.add('INVALID_REFERENCE', field, reference.rule);
+    else if (reference.kind !== 'output')
+      violations.add('INVALID_REFERENCE', field, 'only $output can stand in a workflow’s output');
+    else if (!stepById.has(reference.step))
+      violations.add('INVALID_REFERENCE', field, `no step "${reference.step}"`);
+  }
 }
 
 /**
@@ -78,29 +96,13 @@ export function checkCalls(
     stepById,
     methods: new Map<string, PlanMethod>(),
   };
-  refuseUnsupported(freezing);
   for (const [index, step] of steps.entries()) {
     const at = `${place}[${index}]`;
-    const method = findMethod(freezing, step.controller, step.method, at);
+    const method = isAwaited(step.kind) ? undefined : findMethod(freezing, step, step.method, at);
     if (method !== undefined)
-      checkCall(freezing, step, JSON.stringify(method.argumentsSchema), `${at}.call.arguments`);
+      checkCall(freezing, step, JSON.stringify(method.argumentsSchema), `${at}.${step.kind}.arguments`);
     checkUndoOf(freezing, step, at);
   }
-}
-
-function refuseUnsupported(freezing: Freezing): void {
-  const { steps, places } = freezing;
-  const index = steps.findIndex((step) => step.kind === 'approval' || step.kind === 'signal');
-  const kind = steps[index]?.kind;
-  if (kind === undefined) return;
-  const field = `${places.steps}[${index}].${kind}`;
-  throw new SteplockError(
-    'CAPABILITY_UNSUPPORTED',
-    `${field}: steps of this kind are not run by this version`,
-    {
-      metadata: { capability: kind, field },
-    },
-  );
 }
 
 function checkCounts({ steps, groups, places, violations }: Freezing): void {
@@ -178,5 +180,6 @@ export function planHash(plan: Plan, hideSecrets: (args: Uint8Array) => Uint8Arr
   }
   for (const group of plan.groups) parts.push(sha256Hex(PlanGroup.encode(group).finish()));
   for (const method of plan.methods) parts.push(sha256Hex(PlanMethod.encode(method).finish()));
+  if (plan.output.length > 0) parts.push(sha256Hex(plan.output));
   return sha256Hex(parts.join('\n'));
 }

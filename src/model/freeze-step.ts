@@ -11,11 +11,14 @@ import { checkArguments, parseArguments, type UndoneSchemas } from './check-argu
 import { findReferences } from './references.js';
 import type { SchemaChecker } from './schema.js';
 import type { Violations } from './violations.js';
+import { isAwaited } from './waiting.js';
 
 /** What freezing looks at beside the draft. */
 export interface FreezeSources {
   /** The controller's description, or undefined if none of that name is registered. */
   readonly controller: (name: string) => ControllerDescription | undefined;
+  /** The same of orchestrators. */
+  readonly orchestrator: (name: string) => ControllerDescription | undefined;
   readonly checker: SchemaChecker;
   /** Whether the steps come out of the store, with their secrets sealed. */
   readonly areSealed?: boolean;
@@ -39,9 +42,10 @@ export interface Freezing extends FreezeSources {
 
 /** The step as the frozen plan has it. What is wrong with it goes to the violations. */
 export function freezeStep(freezing: Freezing, step: PlanStep, at: string): PlanStep {
-  const method = useMethod(freezing, step.controller, step.method, at);
+  if (isAwaited(step.kind)) return freezeAwaited(freezing, step, at);
+  const method = useMethod(freezing, step, step.method, at);
   if (method === undefined) return step;
-  checkCall(freezing, step, method.argumentsSchema, `${at}.call.arguments`);
+  checkCall(freezing, step, method.argumentsSchema, `${at}.${step.kind}.arguments`);
   return {
     ...step,
     impliedDependsOn: impliedDependencies(freezing, step, at),
@@ -54,14 +58,24 @@ export function freezeStep(freezing: Freezing, step: PlanStep, at: string): Plan
   };
 }
 
+/** A step that waits for somebody: nothing is called, so nothing is repeated or undone. */
+function freezeAwaited({ violations }: Freezing, step: PlanStep, at: string): PlanStep {
+  const isUndoDeclared = step.undoKind === UndoKind.METHOD || step.undoKind === UndoKind.IRREVERSIBLE;
+  if (isUndoDeclared)
+    violations.add('INVALID_VALUE', `${at}.undo`, `there is nothing to undo in a ${step.kind}`);
+  if (step.maxAttempts !== 0)
+    violations.add('INVALID_VALUE', `${at}.retry`, `a ${step.kind} is not repeated`);
+  return { ...step, undoKind: UndoKind.NONE_NEEDED, maxAttempts: 1 };
+}
+
 /** Looks the method up and keeps its description with the plan. */
-function useMethod(freezing: Freezing, controller: string, name: string, at: string): PlanMethod | undefined {
-  const key = `${controller}/${name}`;
+function useMethod(freezing: Freezing, step: PlanStep, name: string, at: string): PlanMethod | undefined {
+  const key = `${step.controller}/${name}`;
   const known = freezing.methods.get(key);
   if (known !== undefined) return known;
-  const description = findMethod(freezing, controller, name, at);
+  const description = findMethod(freezing, step, name, at);
   if (description === undefined) return undefined;
-  const method = toPlanMethod(controller, description);
+  const method = toPlanMethod(step.controller, description);
   freezing.methods.set(key, method);
   return method;
 }
@@ -69,22 +83,27 @@ function useMethod(freezing: Freezing, controller: string, name: string, at: str
 /** The method that a call names; reports it if there is none. */
 export function findMethod(
   freezing: Freezing,
-  controller: string,
+  step: PlanStep,
   name: string,
   at: string,
 ): MethodDescription | undefined {
+  const { controller } = step;
   // A step without a call has been reported when it was parsed.
   if (controller === '') return undefined;
-  const description = freezing.controller(controller);
+  const [what, places] =
+    step.kind === 'child'
+      ? (['orchestrator', ['child.orchestrator', 'child.operation', 'operation']] as const)
+      : (['controller', ['call.controller', 'call.method', 'method']] as const);
+  const description = freezing[what](controller);
   if (description === undefined) {
-    freezing.violations.add('UNKNOWN_CONTROLLER', `${at}.call.controller`, `no controller "${controller}"`);
+    freezing.violations.add('UNKNOWN_CONTROLLER', `${at}.${places[0]}`, `no ${what} "${controller}"`);
     return undefined;
   }
   const method = description.methods.find((entry) => entry.name === name);
   if (method === undefined) {
     const methods = description.methods.map((entry) => entry.name).join(', ');
-    const rule = `controller "${controller}" has no method "${name}"; it has: ${methods}`;
-    freezing.violations.add('UNKNOWN_METHOD', `${at}.call.method`, rule);
+    const rule = `${what} "${controller}" has no ${places[2]} "${name}"; it has: ${methods}`;
+    freezing.violations.add('UNKNOWN_METHOD', `${at}.${places[1]}`, rule);
   }
   return method;
 }
@@ -130,15 +149,16 @@ function undoneSchemas(freezing: Freezing, step: PlanStep): UndoneSchemas {
   return { args: method?.argumentsSchema, result: method?.outputSchema };
 }
 
-function methodOf(freezing: Freezing, { controller, method }: PlanStep): MethodDescription | undefined {
-  return freezing.controller(controller)?.methods.find((entry) => entry.name === method);
+function methodOf(freezing: Freezing, { kind, controller, method }: PlanStep): MethodDescription | undefined {
+  const describe = kind === 'child' ? freezing.orchestrator : freezing.controller;
+  return describe(controller)?.methods.find((entry) => entry.name === method);
 }
 
 /** The steps whose outputs the arguments, or the undo's, refer to, its own left out. */
 function impliedDependencies(freezing: Freezing, step: PlanStep, at: string): string[] {
   const implied = new Set<string>();
   const places = [
-    { args: step.arguments, at: `${at}.call.arguments`, isUndo: false },
+    { args: step.arguments, at: `${at}.${step.kind}.arguments`, isUndo: false },
     { args: step.undoArguments, at: `${at}.undo.call.arguments`, isUndo: true },
   ];
   for (const place of places) {
@@ -160,13 +180,23 @@ function impliedDependencies(freezing: Freezing, step: PlanStep, at: string): st
 type UndoFields = Pick<PlanStep, 'undoKind' | 'undoMethod' | 'undoArguments'>;
 
 function freezeUndo(freezing: Freezing, step: PlanStep, at: string): UndoFields {
+  if (step.kind === 'child') return freezeUndoOfChild(freezing, step, at);
   const fields = step.undoKind === UndoKind.UNSPECIFIED ? declaredUndo(freezing, step, at) : step;
   const { undoKind, undoMethod, undoArguments } = fields;
   if (undoKind === UndoKind.METHOD) {
-    const method = useMethod(freezing, step.controller, undoMethod, `${at}.undo`);
+    const method = useMethod(freezing, step, undoMethod, `${at}.undo`);
     if (method !== undefined) checkUndoCall(freezing, step, fields, method, at);
   }
   return { undoKind, undoMethod, undoArguments };
+}
+
+/** A child is undone by rolling it back: by no method of anybody. */
+function freezeUndoOfChild({ violations }: Freezing, step: PlanStep, at: string): UndoFields {
+  const none = { undoMethod: '', undoArguments: Buffer.alloc(0) };
+  if (step.undoKind === UndoKind.METHOD)
+    violations.add('INVALID_VALUE', `${at}.undo.call`, 'a child is undone by rolling it back, or not at all');
+  const isOwn = step.undoKind === UndoKind.NONE_NEEDED || step.undoKind === UndoKind.IRREVERSIBLE;
+  return { ...none, undoKind: isOwn ? step.undoKind : UndoKind.METHOD };
 }
 
 /** How the method itself says that it is undone. */
@@ -186,8 +216,8 @@ function declaredUndo(freezing: Freezing, step: PlanStep, at: string): UndoField
 
 /** Checks the arguments of the undo that a step declares by itself. */
 export function checkUndoOf(freezing: Freezing, step: PlanStep, at: string): void {
-  if (step.undoKind !== UndoKind.METHOD) return;
-  const method = findMethod(freezing, step.controller, step.undoMethod, `${at}.undo`);
+  if (step.undoKind !== UndoKind.METHOD || step.kind !== 'call') return;
+  const method = findMethod(freezing, step, step.undoMethod, `${at}.undo`);
   if (method !== undefined) checkUndoCall(freezing, step, step, toPlanMethod(step.controller, method), at);
 }
 

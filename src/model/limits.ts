@@ -25,6 +25,16 @@ export const limits = {
   planChunkBytesMax: 1024 * kibibyte,
   /** Output of one step as JSON. */
   outputBytesMax: 1024 * kibibyte,
+  /** A workflow's own output, and a signal's payload, as JSON. */
+  workflowOutputBytesMax: 64 * kibibyte,
+  /** A child's plan as stored: it is written with the step that starts it, in one transaction. */
+  childPlanBytesMax: 256 * kibibyte,
+  /** Levels of children below a root. */
+  childDepthMax: 8,
+  /** Resources that a root locks with all its children. */
+  treeLocksMax: 40,
+  /** How long a child waits for what its root does not have locked yet. */
+  lateLockMs: 300_000,
   /** An external task's id. */
   taskBytesMax: 4 * kibibyte,
   /** A step's or workflow's description. */

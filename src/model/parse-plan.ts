@@ -67,6 +67,17 @@ function parseStepLocks(specs: readonly LockSpec[], at: string, violations: Viol
   return [];
 }
 
+/** The workflow's own output as a draft holds it: JSON, empty for none. */
+export function parseOutput(output: JsonObject | undefined, at: string, violations: Violations): Buffer {
+  if (output === undefined) return noBytes;
+  const bytes = encodeArguments(output, at, violations);
+  if (bytes.length > limits.workflowOutputBytesMax) {
+    const rule = `has ${bytes.length} bytes; at most ${limits.workflowOutputBytesMax} are allowed`;
+    violations.add('TOO_LARGE', at, rule);
+  }
+  return bytes;
+}
+
 /** A group as a draft holds it. */
 export function parseGroup(spec: GroupSpec, at: string, violations: Violations): PlanGroup {
   checkId(spec.id, `${at}.id`, violations);
@@ -95,10 +106,38 @@ function parseAction(spec: StepSpec, at: string, violations: Violations): Action
     case 'signal':
       checkId(spec.action.value.name, `${at}.signal.name`, violations);
       return { ...none, kind: 'signal', prompt: spec.action.value.name };
+    case 'child': {
+      const { orchestrator, operation, arguments: args } = spec.action.value;
+      return {
+        kind: 'child',
+        ...parseOrchestration({ orchestrator, operation, args }, `${at}.child`, violations),
+      };
+    }
     case undefined:
-      violations.add('REQUIRED', `${at}.call`, `step "${spec.id}" needs one of call, approval and signal`);
+      violations.add(
+        'REQUIRED',
+        `${at}.call`,
+        `step "${spec.id}" needs one of call, approval, signal and child`,
+      );
       return { ...none, kind: '' };
   }
+}
+
+/** What is asked of an orchestrator, in the fields of a step that asks it. */
+export function parseOrchestration(
+  {
+    orchestrator,
+    operation,
+    args,
+  }: { orchestrator: string; operation: string; args: JsonObject | undefined },
+  at: string,
+  violations: Violations,
+): Omit<ActionFields, 'kind'> {
+  checkId(orchestrator, `${at}.orchestrator`, violations);
+  checkId(operation, `${at}.operation`, violations);
+  const bytes = encodeArguments(args ?? {}, `${at}.arguments`, violations);
+  const stored = bytes.length === 2 ? noBytes : bytes;
+  return { controller: orchestrator, method: operation, system: '', arguments: stored, prompt: '' };
 }
 
 type UndoFields = Pick<PlanStep, 'undoKind' | 'undoMethod' | 'undoArguments'>;

@@ -9,6 +9,8 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   readonly groups: readonly PlanGroup[];
   readonly methods: readonly PlanMethod[];
+  /** The workflow's own output as JSON, references unresolved; empty for none. */
+  readonly output: Uint8Array;
   readonly graph: Graph;
   /** Index of each step by id. */
   readonly indexOf: ReadonlyMap<StepId, number>;
@@ -19,11 +21,13 @@ export function createPlan(
   steps: readonly PlanStep[],
   groups: readonly PlanGroup[],
   methods: readonly PlanMethod[],
+  output: Uint8Array = new Uint8Array(),
 ): Plan {
   return {
     steps,
     groups,
     methods,
+    output,
     graph: planGraph(steps, groups),
     indexOf: new Map(steps.map((step, index) => [step.id as StepId, index])),
   };
@@ -47,6 +51,7 @@ export function planOfChunks(chunks: readonly PlanChunk[]): Plan {
     chunks.flatMap((chunk) => chunk.steps),
     chunks.flatMap((chunk) => chunk.groups),
     chunks.flatMap((chunk) => chunk.methods),
+    chunks[0]?.output,
   );
 }
 
@@ -76,14 +81,33 @@ export interface StepCall {
   };
 }
 
+/** Stands for the method of what calls none: a step that waits, and the undo of a child. */
+const waitingMethod: PlanMethod = {
+  controller: '',
+  method: '',
+  argumentsSchema: '{}',
+  outputSchema: '',
+  canProbe: false,
+  idempotent: true,
+  limitClass: '',
+  timeoutMs: 0,
+  maxAttempts: 1,
+  initialBackoffMs: 0,
+  maxBackoffMs: 0,
+  multiplier: 1,
+};
+
 /** What the step, or the undo, calls; an undo goes by its method's own timeout and retry policy. */
 export function callOf(plan: Plan, id: StepId): StepCall {
   const step = stepOf(plan, id);
   const method = isUndo(id) ? step.undoMethod : step.method;
-  const description = present(
-    plan.methods.find((entry) => entry.controller === step.controller && entry.method === method),
-    `Method ${step.controller}/${method}`,
-  );
+  const description =
+    method === ''
+      ? waitingMethod
+      : present(
+          plan.methods.find((entry) => entry.controller === step.controller && entry.method === method),
+          `Method ${step.controller}/${method}`,
+        );
   const source = isUndo(id) ? description : step;
   const { controller, system } = step;
   return { controller, method, system, description, timeoutMs: source.timeoutMs, retry: source };

@@ -138,3 +138,14 @@ export function redactJson(value: JsonValue, secrets: ReadonlySet<string>): Json
     Object.entries(value).map(([key, item]) => [redactText(key, secrets), redactJson(item, secrets)]),
   );
 }
+
+/** Whose uid secrets are sealed for: the root's, so that outputs can pass between a parent and its children. */
+export function secretScopeOf({
+  uid,
+  secretScope,
+}: {
+  readonly uid: string;
+  readonly secretScope: string;
+}): string {
+  return secretScope === '' ? uid : secretScope;
+}

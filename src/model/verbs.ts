@@ -5,11 +5,22 @@
 import { isUndo, undoOf, type StepId } from '../base/ids.js';
 import { OutcomeState, type QueueItem, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../gen/store/steplock/store/v1/workflow.js';
-import { isFinal, isRollingBack, stateName, type State } from './workflow-state.js';
+import { isFinal, isRollingBack, isStopped, stateName, type State } from './workflow-state.js';
 
 /** The verbs that leave a record for the owner. */
 export type Verb =
-  'suspend' | 'resume' | 'cancel' | 'rollback' | 'retry' | 'skip' | 'delete' | 'break' | 'resolve';
+  | 'suspend'
+  | 'resume'
+  | 'cancel'
+  | 'rollback'
+  | 'retry'
+  | 'skip'
+  | 'delete'
+  | 'break'
+  | 'resolve'
+  | 'approve'
+  | 'reject'
+  | 'signal';
 
 /** What a verb is judged by. */
 export interface VerbView {
@@ -20,11 +31,19 @@ export interface VerbView {
   readonly hasLock?: boolean;
   /** For resolve: whether that incident is open. */
   readonly isIncidentOpen?: boolean;
+  /** The workflow that it is a part of; empty for a root. */
+  readonly parent?: string;
+  /** Whether its parent holds it back. */
+  readonly isHeldByParent?: boolean;
+  /** For signal: whether a step waits for it, now or later, and whether it has arrived. */
+  readonly signal?: { readonly isAwaited: boolean; readonly hasArrived: boolean };
   /** Whether an incident is open. */
   readonly hasOpenIncident: boolean;
   /** For retry and skip: the step's outcome, its undone step's outcome, and its queue item. */
   readonly step?: {
     readonly id: StepId;
+    /** As in the plan. */
+    readonly kind: string;
     readonly record: StepRecord | undefined;
     readonly undone: StepRecord | undefined;
     readonly item: QueueItem | undefined;
@@ -38,7 +57,7 @@ export interface VerbView {
 const S = HeadState;
 
 const allowed: Readonly<
-  Record<Exclude<Verb, 'retry' | 'skip' | 'delete' | 'break' | 'resolve'>, readonly State[]>
+  Record<Extract<Verb, 'suspend' | 'resume' | 'cancel' | 'rollback'>, readonly State[]>
 > = {
   suspend: [S.SCHEDULED, S.QUEUED, S.RUNNING, S.ROLLING_BACK],
   resume: [S.SUSPENDING, S.SUSPENDED, S.ROLLBACK_SUSPENDING, S.ROLLBACK_SUSPENDED],
@@ -61,7 +80,13 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
     case 'break':
       if (isFinal(view.state) || view.state === S.DELETING) return `the workflow is ${stateName(view.state)}`;
       return view.hasLock === true ? undefined : 'the workflow does not lock that resource';
+    case 'approve':
+    case 'reject':
+      return refusalOfDecision(view);
+    case 'signal':
+      return refusalOfSignal(view);
     case 'resume':
+      if (view.isHeldByParent === true) return 'its parent is suspended: resume that';
       if (view.hasFailedStep && !isRollingBack(view.state)) {
         return 'a step that failed, or of which nobody knows what came of it, stands in the way: retry or skip it first, or roll back';
       }
@@ -71,10 +96,23 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
   return allowed[verb].includes(view.state) ? undefined : `the workflow is ${stateName(view.state)}`;
 }
 
-function refusalOfDelete({ state, hasOpenIncident }: VerbView): string | undefined {
+function refusalOfDelete({ state, hasOpenIncident, parent }: VerbView): string | undefined {
+  if (parent !== undefined && parent !== '') return `it is part of workflows/${parent}: delete its root`;
   if (state === S.DRAFT || state === S.DELETING) return undefined;
   if (!isFinal(state)) return `the workflow is ${stateName(state)}: cancel it first`;
   return hasOpenIncident ? 'an incident of it is open' : undefined;
+}
+
+function refusalOfDecision({ step }: VerbView): string | undefined {
+  if (step === undefined) return 'it names no step';
+  if (isUndo(step.id) || step.kind !== 'approval') return 'the step is no approval';
+  return step.item === undefined ? 'the step does not wait for an approval' : undefined;
+}
+
+function refusalOfSignal({ state, signal }: VerbView): string | undefined {
+  if (isStopped(state)) return `the workflow is ${stateName(state)}`;
+  if (signal?.hasArrived === true) return 'a signal of that name has arrived';
+  return signal?.isAwaited === true ? undefined : 'no step waits for a signal of that name';
 }
 
 /** Whether steps of the plan can still be given another chance. */

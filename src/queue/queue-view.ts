@@ -9,6 +9,7 @@ import { errorText } from '../errors/index.js';
 import { QueueItem, type ClaimRecord } from '../gen/store/steplock/store/v1/step.js';
 import { LiveRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import type { Logger } from '../log/log.js';
+import { isWaiting } from '../model/waiting.js';
 import { startsSteps, startsUndos } from '../model/workflow-state.js';
 import type { CacheEvent, StoreCache } from '../store/cache.js';
 import { keys, prefixes, workflowOfKey, type WorkflowKey } from '../store/keys.js';
@@ -242,7 +243,7 @@ export class QueueView {
 
   #isClaimable(step: QueuedStep): boolean {
     const { claim, inDoubt, stepId } = step.item;
-    if (this.#options.isMine(step.key)) return false;
+    if (isWaiting(step.item) || this.#options.isMine(step.key)) return false;
     const isLost = claim?.session === this.#options.ownSession;
     if (claim !== undefined && !isLost && this.isClaimValid(claim)) return false;
     // A call that may have taken effect is looked into whatever became of its workflow.

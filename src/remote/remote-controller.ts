@@ -1,6 +1,4 @@
 /** A controller behind gRPC, as the engine calls it. */
-import type { CallOptions, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
-import { Metadata } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.js';
 import type { CallContext, ControllerDescription } from '../contract/contract.js';
 import type { ControllerPort } from '../contract/contract.js';
@@ -13,9 +11,9 @@ import {
   type PollResponse,
   type ProbeResponse,
 } from '../gen/wire/steplock/v1/controller_service.js';
-import { clientOptions, insecure, isReady } from '../grpc/channel.js';
-import { fromServiceError } from '../grpc/status.js';
+import { clientOptions, insecure } from '../grpc/channel.js';
 import { fromWirePollResult, fromWireProbeResult, fromWireResult, toWireContext } from './call-codec.js';
+import { connect, connectMsMax, invoke, unavailable, type Start } from './remote-call.js';
 
 /** A controller behind the network. */
 export interface RemoteController extends ControllerPort {
@@ -23,11 +21,6 @@ export interface RemoteController extends ControllerPort {
   close(): void;
 }
 
-type Callback<T> = (error: ServiceError | null, response: T) => void;
-type Start<T> = (metadata: Metadata, options: Partial<CallOptions>, callback: Callback<T>) => ClientUnaryCall;
-
-/** How long a connection may take before a call is given up unsent. */
-const connectMsMax = 5_000;
 const describeMsMax = 10_000;
 
 /** The controller at that endpoint. Connects when it is first called. */
@@ -98,29 +91,4 @@ export async function describeRemote(endpoint: string, clock: Clock): Promise<De
   } finally {
     client.close();
   }
-}
-
-async function connect(client: ControllerServiceClient, endpoint: string, deadlineMs: number): Promise<void> {
-  if (!(await isReady(client, deadlineMs))) throw unavailable(endpoint, undefined);
-}
-
-async function invoke<T>(start: Start<T>, deadlineMs: number, signal: AbortSignal | undefined): Promise<T> {
-  return await new Promise<T>((resolve, reject) => {
-    const call = start(new Metadata(), { deadline: deadlineMs }, (error, response) => {
-      signal?.removeEventListener('abort', onAbort);
-      if (error === null) resolve(response);
-      else reject(fromServiceError(error));
-    });
-    const onAbort = (): void => {
-      call.cancel();
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
-}
-
-function unavailable(endpoint: string, cause: unknown): SteplockError {
-  return new SteplockError('CONTROLLER_UNAVAILABLE', `No controller answers at ${endpoint}`, {
-    metadata: { endpoint },
-    cause,
-  });
 }

@@ -2,8 +2,8 @@
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { ControllerRegistry } from '../controllers/registry.js';
+import type { Intake } from '../intake/plan-intake.js';
 import type { Logger } from '../log/log.js';
-import type { Sealer } from '../model/secret.js';
 import type { NodeRuntime } from '../runtime/node-runtime.js';
 import type { SpaceKeeper } from '../runtime/space-keeper.js';
 import type { Store } from '../store/store.js';
@@ -14,8 +14,7 @@ export interface Api {
   readonly store: Store;
   readonly controllers: ControllerRegistry;
   readonly space: SpaceKeeper;
-  /** Seals secrets; undefined when the node has no key. */
-  readonly sealer: Sealer | undefined;
+  readonly intake: Intake;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -18,7 +18,7 @@ import type { Api } from './context.js';
  */
 export function digestOf(api: Api, method: string, request: unknown): string {
   const text = `${method}\n${canonicalJson(request as JsonValue)}`;
-  return api.sealer?.digest(text) ?? sha256Hex(text);
+  return api.intake.sealer?.digest(text) ?? sha256Hex(text);
 }
 
 /**

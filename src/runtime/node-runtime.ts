@@ -214,7 +214,7 @@ export class NodeRuntime {
   }
 
   #assemble(session: Session): Membership {
-    const { store, clock, random, log, capacity, capacityOf, controllers, secrets } = this.#options;
+    const { store, clock, random, log, capacity, capacityOf, controllers, secrets, sealer } = this.#options;
     const { cache, members, locks, admission, plans, checker } = this;
     const { shards, generation } = this.#facts ?? { shards: this.#options.shards, generation: 1 };
     const batcher = new Batcher({
@@ -244,6 +244,8 @@ export class NodeRuntime {
       controllers,
       secrets,
       checker,
+      intake: { controllers, checker, sealer },
+      shards,
       outcomes,
       generation,
     });

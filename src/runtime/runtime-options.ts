@@ -3,6 +3,8 @@ import type { Clock } from '../base/clock.js';
 import type { NodeId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { ControllerDirectory, SecretVault } from '../dispatcher/ports.js';
+import type { Intake } from '../intake/plan-intake.js';
+import type { Sealer } from '../model/secret.js';
 import type { Logger } from '../log/log.js';
 import type { Store } from '../store/store.js';
 
@@ -29,7 +31,9 @@ export interface NodeRuntimeOptions {
   readonly shards: number;
   /** How often everything cached is listed and compared. */
   readonly resyncMs: number;
-  readonly controllers: ControllerDirectory;
+  readonly controllers: ControllerDirectory & Intake['controllers'];
+  /** Seals secrets; undefined when the node has no key. */
+  readonly sealer: Sealer | undefined;
   /** Names of the controllers in this process. */
   readonly localControllers: readonly string[];
   readonly secrets: SecretVault;

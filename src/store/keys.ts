@@ -27,6 +27,8 @@ export const prefixes = {
   queue: 'queue/',
   request: 'request/',
   incident: 'incident/',
+  signal: 'signal/',
+  callback: 'callback/',
   lock: 'lock/',
   permit: 'permit/',
   controller: 'controller/',
@@ -71,6 +73,9 @@ export const keys = {
   request: (requestId: string): string => `${prefixes.request}${requestId}`,
   incident: (workflow: WorkflowKey, name: string): string =>
     `${inWorkflow(prefixes.incident, workflow)}/${name}`,
+  signal: (workflow: WorkflowKey, name: string): string => `${inWorkflow(prefixes.signal, workflow)}/${name}`,
+  callback: (workflow: WorkflowKey, sequence: number): string =>
+    `${inWorkflow(prefixes.callback, workflow)}/${String(sequence).padStart(4, '0')}`,
   lock: ({ resource, mode, workflow }: LockKey): string =>
     inWorkflow(lockModePrefix(resource, mode), workflow),
   controller: (id: string): string => `${prefixes.controller}${id}`,
@@ -90,17 +95,19 @@ export const ranges = {
   locksOfMode: (resource: string, mode: LockMode): KeyRange => prefixRange(lockModePrefix(resource, mode)),
   /** All tickets for a resource. */
   locks: (resource: string): KeyRange => prefixRange(lockPrefix(resource)),
+  signals: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.signal, workflow)}/`),
+  callbacks: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.callback, workflow)}/`),
   incidents: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.incident, workflow)}/`),
 };
+
+const kindsOfWorkflow = new Set('live head plan draft step verb queue incident signal callback'.split(' '));
 
 /** What a key of a workflow names; undefined for keys of other things. */
 export function workflowOfKey(
   key: string,
 ): { readonly workflow: WorkflowKey; readonly rest: string } | undefined {
   const [prefix, shard, id, ...rest] = key.split('/');
-  const isOfWorkflow = ['live', 'head', 'plan', 'draft', 'step', 'verb', 'queue', 'incident'].includes(
-    prefix ?? '',
-  );
+  const isOfWorkflow = kindsOfWorkflow.has(prefix ?? '');
   if (!isOfWorkflow || shard === undefined || id === undefined) return undefined;
   return { workflow: { shard: Number(shard), id: id as WorkflowId }, rest: rest.join('/') };
 }

@@ -40,7 +40,12 @@ describe('Remote controllers', function () {
   }
 
   const register = async (controllerId: string, at: string): Promise<void> => {
-    await rig.client.dispatcher.registerController({ controllerId, endpoint: at, requestId: requestId() });
+    await rig.client.dispatcher.registerController({
+      controllerId,
+      endpoint: at,
+      requestId: requestId(),
+      orchestrator: false,
+    });
   };
 
   before(async () => {

@@ -112,6 +112,7 @@ function drawSettings(random: Random): WorkflowSettings {
     onFailure: onFailure ?? OnFailure.ROLL_BACK,
     runningSteps: random.next() < 0.5 ? RunningSteps.CANCEL : RunningSteps.LET_END,
     description: '',
+    callback: '',
     locks: [],
   };
 }

@@ -27,6 +27,10 @@ export interface SimNodeOptions {
   readonly isTraced: boolean;
 }
 
+function noRemote(): never {
+  throw new Error('Nothing is remote here');
+}
+
 /** Starts it. */
 export function startSimNode(options: SimNodeOptions): Api {
   const { nodeId, process, network, shards, isTraced, trace } = options;
@@ -37,9 +41,9 @@ export function startSimNode(options: SimNodeOptions): Api {
   const locals = controllersOf(options);
   const controllers = new ControllerRegistry({
     locals,
-    connect: () => {
-      throw new Error('No remote controllers here');
-    },
+    orchestrators: new Map(),
+    connect: noRemote,
+    connectOrchestrator: noRemote,
     checker: undefined as never,
     log,
   });
@@ -60,12 +64,14 @@ export function startSimNode(options: SimNodeOptions): Api {
     resyncMs: 10_000,
     controllers,
     localControllers: [...locals.keys()],
+    sealer: undefined,
     secrets: { open: async () => await Promise.resolve(''), seal: () => undefined },
   });
   const { cache } = runtime;
   const space = new SpaceKeeper({ store, cache, clock, log, isKeeper: () => false, historyMs: 60_000 });
   runtime.start();
-  return { runtime, store, controllers, space, sealer: undefined, clock, random, log };
+  const intake = { controllers, checker: runtime.checker, sealer: undefined };
+  return { runtime, store, controllers, space, intake, clock, random, log };
 }
 
 function controllersOf(options: SimNodeOptions): Map<string, ControllerPort> {

@@ -26,6 +26,7 @@ const checker = createSchemaChecker();
 export function freezeSources(controllers: Controllers): FreezeSources {
   return {
     controller: (name) => (Object.hasOwn(controllers, name) ? controllers[name] : undefined),
+    orchestrator: () => undefined,
     checker,
   };
 }
@@ -38,8 +39,11 @@ export function freezeSpecs(
 ): { readonly plan: Plan; readonly violations: Violations } {
   const violations = new Violations();
   const plan = freezePlan(
-    steps.map((step, index) => parseStep(step, `plan.steps[${index}]`, violations)),
-    groups.map((group, index) => parseGroup(group, `plan.groups[${index}]`, violations)),
+    {
+      steps: steps.map((step, index) => parseStep(step, `plan.steps[${index}]`, violations)),
+      groups: groups.map((group, index) => parseGroup(group, `plan.groups[${index}]`, violations)),
+      output: Buffer.alloc(0),
+    },
     { steps: 'plan.steps', groups: 'plan.groups' },
     freezeSources(controllers),
     violations,

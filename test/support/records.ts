@@ -160,6 +160,13 @@ export function queueItem(patch: Partial<QueueItem> = {}): QueueItem {
     nodeLabels: {},
     limitClass: '',
     permits: [],
+    kind: '',
+    waitUntilElapsedMs: 0,
+    child: '',
+    childShard: 0,
+    childState: HeadState.UNSPECIFIED,
+    childAsked: '',
+    secretScope: '',
     ...patch,
   };
 }
@@ -181,6 +188,8 @@ export function stepRecord(stepId: string, state: OutcomeState, patch: Partial<S
     endTimeMs: 3,
     incidentId: '',
     permits: [],
+    child: '',
+    childShard: 0,
     ...patch,
   };
 }
@@ -210,6 +219,11 @@ export function workflowHead(patch: Partial<WorkflowHead> = {}): WorkflowHead {
     requestId: '',
     locks: [],
     elapsedMs: 0,
+    callback: '',
+    callbackSequence: 0,
+    lateLocks: [],
+    locksGranted: false,
+    formerChildren: [],
     ...patch,
   };
 }
@@ -230,6 +244,11 @@ export function verbRecord(verb: string, requestId: string, patch: Partial<VerbR
     digest: 'digest',
     resource: '',
     incidentId: '',
+    signal: '',
+    child: '',
+    childShard: 0,
+    childState: HeadState.UNSPECIFIED,
+    locks: [],
     ...patch,
   };
 }

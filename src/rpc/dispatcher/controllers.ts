@@ -10,6 +10,11 @@ export function controllerNotFound(name: string): SteplockError {
 }
 
 /** A controller as the wire shows it. */
-export function toController({ id, endpoint, description }: KnownController): Controller {
-  return { name: `controllers/${id}`, endpoint, description: toWireDescription(description) };
+export function toController({ id, endpoint, description, isOrchestrator }: KnownController): Controller {
+  return {
+    name: `controllers/${id}`,
+    endpoint,
+    description: toWireDescription(description),
+    orchestrator: isOrchestrator,
+  };
 }

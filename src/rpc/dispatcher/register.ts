@@ -11,6 +11,7 @@ import {
 import { idPattern } from '../../base/ids.js';
 import { invalidField } from '../../errors/index.js';
 import { describeRemote } from '../../remote/remote-controller.js';
+import { describeRemoteOrchestrator } from '../../remote/remote-orchestrator.js';
 import { parseDescription } from '../../remote/description-codec.js';
 import { keys } from '../../store/keys.js';
 import { decodeRecord, encodeRecord } from '../../store/records.js';
@@ -25,22 +26,23 @@ export async function registerController(
   api: Api,
   request: RegisterControllerRequest,
 ): Promise<RegisterControllerResponse> {
-  const { controllerId: id, endpoint, requestId } = request;
+  const { controllerId: id, endpoint, requestId, orchestrator } = request;
   checkRequestId(requestId);
   checkId(id, 'controller_id');
   if (!/^.+:[0-9]{1,5}$/.test(endpoint)) throw invalidField('endpoint', 'must be host:port');
   if (api.controllers.isLocal(id)) throw controllerExists(id);
   const digest = digestOf(api, 'RegisterController', RegisterControllerRequest.toJSON(request));
-  const response = await describeRemote(endpoint, api.clock);
+  const describe = orchestrator ? describeRemoteOrchestrator : describeRemote;
+  const response = await describe(endpoint, api.clock);
   const description = parseDescription(response, api.runtime.checker);
   const known = await findRequest(api, requestId, digest);
   if (known === undefined) await commitRegistration(api, request, digest, response);
-  return { controller: toController({ id, endpoint, description }) };
+  return { controller: toController({ id, endpoint, description, isOrchestrator: orchestrator }) };
 }
 
 async function commitRegistration(
   api: Api,
-  { controllerId: id, endpoint, requestId }: RegisterControllerRequest,
+  { controllerId: id, endpoint, requestId, orchestrator }: RegisterControllerRequest,
   digest: string,
   description: DescribeResponse,
 ): Promise<void> {
@@ -61,6 +63,7 @@ async function commitRegistration(
     unitId,
     controllerId: id,
     endpoint,
+    orchestrator,
     description: Buffer.from(DescribeResponse.encode(description).finish()),
   };
   const result = await api.runtime.commit({

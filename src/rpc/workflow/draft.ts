@@ -42,19 +42,18 @@ import {
   sealDraft,
   toChunks,
   type Draft,
-} from './plan-intake.js';
+} from '../../intake/plan-intake.js';
 import { readWorkflow } from './read.js';
 import {
-  begun,
-  extentOf,
+  checkCallback,
   headOps,
-  newHead,
   newWorkflowId,
   operationPending,
   workflowExists,
   writeChunks,
 } from './submit.js';
-import { parseSettings } from './settings.js';
+import { begun, extentOf, newHead } from '../../intake/new-head.js';
+import { parseSettings } from '../../intake/settings.js';
 
 const emptyExtent = { chunks: 0, steps: 0, groups: 0, bytes: 0, hash: '', graphRevision: 0 };
 
@@ -75,7 +74,9 @@ export async function createWorkflow(
   api.space.checkRoom();
   const id = (workflowId === '' ? newWorkflowId(api) : workflowId) as WorkflowId;
   const uid = newUuid(api.random);
-  const head = newHead(api, { id, uid, actor, requestId, settings, plan: emptyExtent });
+  checkCallback(api, settings.callback);
+  const nowMs = api.clock.nowMs();
+  const head = newHead({ id, uid, actor, requestId, settings, plan: emptyExtent, nowMs });
   const key = workflowKey(api, id);
   const result = await commitHead(api, {
     key,
@@ -100,8 +101,8 @@ export async function addSteps(api: Api, request: AddStepsRequest): Promise<AddS
   const workflow = await changeDraft(api, call, async (head, guard) => {
     const extent = head.plan ?? emptyExtent;
     checkNewIds(await readPlan(api.store, 'draft', key, extent.chunks), draft, places);
-    checkSteps(api, draft, places);
-    const chunks = toChunks({ ...sealDraft(api, draft, head.uid), methods: [] }, 'steps');
+    checkSteps(api.intake, draft, places);
+    const chunks = toChunks({ ...sealDraft(api.intake, draft, head.uid), methods: [] }, 'steps');
     const bytes = extent.bytes + bytesOf(chunks);
     checkPlanBytes(bytes, 'steps');
     api.space.checkRoom(bytesOf(chunks));
@@ -126,7 +127,7 @@ export async function startWorkflow(api: Api, request: StartWorkflowRequest): Pr
   const call = { key, digest, requestId: request.requestId, etag: request.etag };
   const workflow = await changeDraft(api, call, async (head, guard) => {
     const draft = await readPlan(api.store, 'draft', key, head.plan?.chunks ?? 0);
-    const frozen = freezeDraft(api, draft, { steps: 'steps', groups: 'groups' }, true);
+    const frozen = freezeDraft(api.intake, draft, { steps: 'steps', groups: 'groups' }, true);
     checkPlanHash(request.planHash, frozen.hash);
     const chunks = toChunks(frozen.plan, 'steps');
     api.space.checkRoom(bytesOf(chunks));
@@ -135,7 +136,7 @@ export async function startWorkflow(api: Api, request: StartWorkflowRequest): Pr
     const locks = locksOf(head.locks, frozen.plan, 'steps');
     // What the draft was made of is not needed any more.
     return {
-      head: begun(api, { ...head, plan, locks }),
+      head: begun({ ...head, plan, locks }, api.clock.nowMs()),
       guards,
       ops: [{ type: 'delete', at: ranges.chunks('draft', key) }],
     };

@@ -13,7 +13,7 @@ import type { Plan } from '../../model/plan.js';
 import { stateName } from '../../model/workflow-state.js';
 import type { Api } from '../context.js';
 import { parseWorkflowName } from './names.js';
-import { freezeDraft, parseDraft, type FrozenPlan } from './plan-intake.js';
+import { freezeDraft, parseDraft, type FrozenPlan } from '../../intake/plan-intake.js';
 import { readSnapshot } from './read.js';
 
 /** Where steps and groups stand in a draft. */
@@ -40,11 +40,12 @@ async function freezeSource(api: Api, { source }: PlanWorkflowRequest): Promise<
   switch (source?.$case) {
     case 'plan': {
       const places = { steps: 'plan.steps', groups: 'plan.groups' };
-      return freezeDraft(api, parseDraft(source.value.steps, source.value.groups, places), places);
+      const { steps, groups, output } = source.value;
+      return freezeDraft(api.intake, parseDraft(steps, groups, places, output), places);
     }
     case 'name': {
       const { head, plan } = await readSnapshot(api, parseWorkflowName(api, source.value, 'source.name'));
-      if (head.state === HeadState.DRAFT) return freezeDraft(api, plan, draftPlaces, true);
+      if (head.state === HeadState.DRAFT) return freezeDraft(api.intake, plan, draftPlaces, true);
       const metadata = { name: source.value, state: stateName(head.state) };
       throw new SteplockError('ILLEGAL_TRANSITION', `${source.value} is no draft`, { metadata });
     }

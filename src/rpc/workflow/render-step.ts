@@ -16,8 +16,9 @@ import { Direction, StepState, type Attempt, type Step } from '../../gen/wire/st
 import { renderLocks } from '../../model/parse-locks.js';
 import { parseArguments } from '../../model/check-arguments.js';
 import { findStep } from '../../model/plan.js';
+import { isWaiting } from '../../model/waiting.js';
 import { isFinal, isStopped } from '../../model/workflow-state.js';
-import { stepName } from './names.js';
+import { stepName, workflowName } from './names.js';
 import { renderEffect, renderError } from './render-parts.js';
 import type { WorkflowView } from './view.js';
 
@@ -52,6 +53,7 @@ type ShownItem = Pick<
   | 'queueTimeMs'
   | 'startTimeMs'
   | 'notBeforeMs'
+  | 'child'
 >;
 
 /** Of a step that is not queued. */
@@ -65,6 +67,7 @@ const emptyItem: ShownItem = {
   queueTimeMs: 0,
   startTimeMs: 0,
   notBeforeMs: 0,
+  child: '',
 };
 
 function ofItem(item: ShownItem): Lived {
@@ -80,6 +83,7 @@ function ofItem(item: ShownItem): Lived {
     queueTime: msToDate(item.queueTimeMs),
     startTime: msToDate(item.startTimeMs),
     nextAttemptTime: item.claim === undefined ? msToDate(item.notBeforeMs) : undefined,
+    child: item.child === '' ? '' : workflowName(item.child),
   };
 }
 
@@ -97,6 +101,7 @@ function ofRecord(record: StepRecord): Lived {
     queueTime: msToDate(record.queueTimeMs),
     startTime: msToDate(record.startTimeMs),
     endTime: msToDate(record.endTimeMs),
+    child: record.child === '' ? '' : workflowName(record.child),
   };
 }
 
@@ -114,6 +119,7 @@ export function stateOf({ head, records, items }: WorkflowView, id: StepId): Ste
   if (record !== undefined) return outcomeStates.get(record.state) ?? StepState.UNSPECIFIED;
   const item = items.get(id)?.record;
   if (item !== undefined) {
+    if (isWaiting(item)) return StepState.WAITING;
     if (item.claim !== undefined || item.inDoubt) return StepState.RUNNING;
     return item.notBeforeMs > 0 ? StepState.BACKING_OFF : StepState.QUEUED;
   }
@@ -127,15 +133,7 @@ export function renderSpec(step: PlanStep): StepSpec {
     description: step.description,
     group: step.group,
     dependsOn: step.dependsOn,
-    action: {
-      $case: 'call',
-      value: {
-        controller: step.controller,
-        method: step.method,
-        system: step.system,
-        arguments: parseArguments(step.arguments),
-      },
-    },
+    action: renderAction(step),
     undo: renderUndo(step),
     retry: {
       maxAttempts: step.maxAttempts,
@@ -149,9 +147,25 @@ export function renderSpec(step: PlanStep): StepSpec {
   };
 }
 
+function renderAction({ kind, controller, method, system, prompt, ...step }: PlanStep): StepSpec['action'] {
+  const args = parseArguments(step.arguments);
+  switch (kind) {
+    case 'approval':
+      return { $case: 'approval', value: { message: prompt } };
+    case 'signal':
+      return { $case: 'signal', value: { name: prompt } };
+    case 'child':
+      return { $case: 'child', value: { orchestrator: controller, operation: method, arguments: args } };
+    default:
+      return { $case: 'call', value: { controller, method, system, arguments: args } };
+  }
+}
+
 function renderUndo(step: PlanStep): Undo | undefined {
   switch (step.undoKind) {
     case UndoKind.METHOD: {
+      // A child is undone by rolling it back.
+      if (step.undoMethod === '') return undefined;
       const args = step.undoArguments.length === 0 ? undefined : parseArguments(step.undoArguments);
       return { way: { $case: 'call', value: { method: step.undoMethod, arguments: args } } };
     }

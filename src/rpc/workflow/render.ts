@@ -1,8 +1,10 @@
 /** A workflow's records as the wire shows them. Pure. */
 import { msToDate } from '../../base/duration.js';
 import { undoOf, type StepId } from '../../base/ids.js';
+import type { JsonObject } from '../../base/json.js';
+import { resolveOutput } from '../../engine/output.js';
 import { OutcomeState } from '../../gen/store/steplock/store/v1/step.js';
-import type { StopRecord, WorkflowHead } from '../../gen/store/steplock/store/v1/workflow.js';
+import { HeadState, type StopRecord, type WorkflowHead } from '../../gen/store/steplock/store/v1/workflow.js';
 import {
   StepState,
   StopCause,
@@ -12,10 +14,10 @@ import {
 } from '../../gen/wire/steplock/v1/workflow.js';
 import { renderLocks } from '../../model/parse-locks.js';
 import { needsUndo } from '../../model/attempt.js';
-import { workflowName } from './names.js';
+import { stepName, workflowName } from './names.js';
 import { renderError, renderMark } from './render-parts.js';
 import { stateOf } from './render-step.js';
-import { renderSettings } from './settings.js';
+import { renderSettings } from '../../intake/settings.js';
 import type { WorkflowView } from './view.js';
 
 const incidentsShown = 20;
@@ -26,12 +28,14 @@ export function renderWorkflow(view: WorkflowView): Workflow {
   return {
     ...renderHead(view.head, view.headRevision),
     counts: countSteps(view),
+    output: outputOf(view),
     incidents: open.slice(0, incidentsShown).map(({ record }) => `incidents/${record.incidentId}`),
   };
 }
 
 /** What the head alone says. */
 export function renderHead(head: WorkflowHead, headRevision: number): Workflow {
+  const { parent } = head;
   return {
     name: workflowName(head.workflowId),
     uid: head.uid,
@@ -49,7 +53,14 @@ export function renderHead(head: WorkflowHead, headRevision: number): Workflow {
     actor: head.actor,
     locks: renderLocks(head.locks),
     lockWaits: [],
+    parent: parent === undefined ? '' : stepName(parent.workflowId, parent.step),
+    root: parent === undefined ? '' : workflowName(parent.rootId),
   };
+}
+
+/** What it returns; nothing of a workflow that has not succeeded. */
+function outputOf({ head, plan, records }: WorkflowView): JsonObject | undefined {
+  return head.state === HeadState.SUCCEEDED ? resolveOutput(plan, records) : undefined;
 }
 
 /** All steps in the plan's order, then the undos in that order. */

@@ -1,6 +1,7 @@
 /** WorkflowService: which handler answers which method. */
 import {
   AddStepsRequest,
+  ApproveStepRequest,
   CancelWorkflowRequest,
   CreateWorkflowRequest,
   DeleteWorkflowRequest,
@@ -9,9 +10,11 @@ import {
   ListStepsRequest,
   ListWorkflowsRequest,
   PlanWorkflowRequest,
+  RejectStepRequest,
   ResumeWorkflowRequest,
   RetryStepRequest,
   RollbackWorkflowRequest,
+  SendSignalRequest,
   SkipStepRequest,
   StartWorkflowRequest,
   SubmitWorkflowRequest,
@@ -25,11 +28,11 @@ import { stream, unary, type CallInfo, type Handler } from '../../grpc/adapter.j
 import type { Api } from '../context.js';
 import { addSteps, createWorkflow, startWorkflow } from './draft.js';
 import { listWorkflows } from './list.js';
-import { parseStepName, parseWorkflowName } from './names.js';
+import { checkId, parseStepName, parseWorkflowName } from './names.js';
 import { planWorkflow } from './preview.js';
 import { getStep, getWorkflow, listSteps, readSnapshot } from './read.js';
 import { submitWorkflow } from './submit.js';
-import { askOwner, cancelsRunning, takeSkipOutput, type VerbCall } from './verbs.js';
+import { askOwner, cancelsRunning, takePayload, takeSkipOutput, type VerbCall } from './verbs.js';
 import { waitWorkflow, watchWorkflow } from './watch.js';
 import { invalidField } from '../../errors/index.js';
 
@@ -56,8 +59,7 @@ type VerbName =
   | 'resumeWorkflow'
   | 'cancelWorkflow'
   | 'rollbackWorkflow'
-  | 'retryStep'
-  | 'skipStep'
+  | StepVerbName
   | 'deleteWorkflow';
 
 interface VerbRequest {
@@ -67,12 +69,14 @@ interface VerbRequest {
   readonly reason?: string;
 }
 
+type Ask = (
+  request: VerbRequest,
+  info: CallInfo,
+  call: Pick<VerbCall, 'verb' | 'body'> & Partial<VerbCall>,
+) => Promise<{ workflow: Workflow | undefined }>;
+
 function verbHandlers(api: Api): Readonly<Record<VerbName, Handler>> {
-  const ask = async (
-    request: VerbRequest,
-    info: CallInfo,
-    call: Pick<VerbCall, 'verb' | 'body'> & Partial<VerbCall>,
-  ): Promise<{ workflow: Workflow | undefined }> => {
+  const ask: Ask = async (request, info, call) => {
     const { requestId, actor, reason = '' } = request;
     const workflow = call.workflow ?? parseWorkflowName(api, request.name);
     return { workflow: await askOwner(api, { requestId, actor, reason, ...call, workflow }, info) };
@@ -102,6 +106,18 @@ function verbHandlers(api: Api): Readonly<Record<VerbName, Handler>> {
         cancelRunning,
       });
     }),
+    ...stepVerbHandlers(api, ask),
+    deleteWorkflow: unary(DeleteWorkflowRequest, async (request, info) => {
+      await ask(request, info, { verb: 'delete', body: DeleteWorkflowRequest.toJSON(request) });
+      return {};
+    }),
+  };
+}
+
+type StepVerbName = 'retryStep' | 'skipStep' | 'approveStep' | 'rejectStep' | 'sendSignal';
+
+function stepVerbHandlers(api: Api, ask: Ask): Readonly<Record<StepVerbName, Handler>> {
+  return {
     retryStep: unary(RetryStepRequest, async (request, info) => {
       const { workflow, step } = parseStepName(api, request.name);
       needReason(request.reason);
@@ -124,9 +140,24 @@ function verbHandlers(api: Api): Readonly<Record<VerbName, Handler>> {
         output,
       });
     }),
-    deleteWorkflow: unary(DeleteWorkflowRequest, async (request, info) => {
-      await ask(request, info, { verb: 'delete', body: DeleteWorkflowRequest.toJSON(request) });
-      return {};
+    approveStep: unary(ApproveStepRequest, async (request, info) => {
+      const { workflow, step } = parseStepName(api, request.name);
+      const body = ApproveStepRequest.toJSON(request);
+      return await ask(request, info, { verb: 'approve', body, workflow, step });
+    }),
+    rejectStep: unary(RejectStepRequest, async (request, info) => {
+      const { workflow, step } = parseStepName(api, request.name);
+      needReason(request.reason);
+      const body = RejectStepRequest.toJSON(request);
+      return await ask(request, info, { verb: 'reject', body, workflow, step });
+    }),
+    sendSignal: unary(SendSignalRequest, async (request, info) => {
+      const workflow = parseWorkflowName(api, request.name);
+      const { signal } = request;
+      checkId(signal, 'signal');
+      const output = takePayload(api, await readSnapshot(api, workflow), request.payload);
+      const body = SendSignalRequest.toJSON(request);
+      return await ask(request, info, { verb: 'signal', body, workflow, signal, output });
     }),
   };
 }

@@ -1,13 +1,8 @@
 /** Creating, filling and starting workflows. */
 import { newUuid, type WorkflowId } from '../../base/ids.js';
-import { isReason, SteplockError } from '../../errors/index.js';
+import { invalidField, isReason, SteplockError } from '../../errors/index.js';
 import { PlanChunk } from '../../gen/store/steplock/store/v1/plan.js';
-import {
-  HeadState,
-  LiveRecord,
-  WorkflowHead,
-  type PlanExtent,
-} from '../../gen/store/steplock/store/v1/workflow.js';
+import { LiveRecord, WorkflowHead } from '../../gen/store/steplock/store/v1/workflow.js';
 import {
   SubmitWorkflowRequest,
   type SubmitWorkflowResponse,
@@ -23,17 +18,17 @@ import type { Api } from '../context.js';
 import { digestOf, findRequest, rememberRequest } from '../requests.js';
 import { checkActor, checkId, checkRequestId, workflowKey, workflowName } from './names.js';
 import {
-  bytesOf,
   checkPlanHash,
   freezeDraft,
   locksOf,
   parseDraft,
   sealPlan,
   toChunks,
-} from './plan-intake.js';
+} from '../../intake/plan-intake.js';
 import { readWorkflow } from './read.js';
 import { renderWorkflow } from './render.js';
-import { parseSettings, type SettingFields } from './settings.js';
+import { begun, extentOf, newHead } from '../../intake/new-head.js';
+import { parseSettings } from '../../intake/settings.js';
 
 /** Where the plan stands in a SubmitWorkflowRequest. */
 const places = { steps: 'plan.steps', groups: 'plan.groups' };
@@ -54,73 +49,32 @@ export async function submitWorkflow(
   const known = await findRequest(api, requestId, digest);
   if (known !== undefined)
     return { workflow: await readWorkflow(api, workflowKey(api, known.subject as WorkflowId)) };
-  const draft = parseDraft(spec?.steps ?? [], spec?.groups ?? [], places);
-  const frozen = freezeDraft(api, draft, places);
+  checkCallback(api, settings.callback);
+  const draft = parseDraft(spec?.steps ?? [], spec?.groups ?? [], places, spec?.output);
+  const frozen = freezeDraft(api.intake, draft, places);
   checkPlanHash(planHash, frozen.hash);
   const uid = newUuid(api.random);
-  const plan = sealPlan(api, frozen.plan, uid);
+  const plan = sealPlan(api.intake, frozen.plan, uid);
   const id = (workflowId === '' ? newWorkflowId(api) : workflowId) as WorkflowId;
   const chunks = toChunks(plan, 'plan');
   const extent = extentOf(plan, chunks, frozen.hash);
   api.space.checkRoom(extent.bytes);
   const locks = locksOf(settings.locks, plan, places.steps);
-  const head = newHead(api, { id, uid, actor, requestId, settings: { ...settings, locks }, plan: extent });
-  return { workflow: await commitSubmission(api, { head: begun(api, head), plan, chunks, digest }) };
+  const nowMs = api.clock.nowMs();
+  const all = { ...settings, locks };
+  const head = newHead({ id, uid, actor, requestId, settings: all, plan: extent, nowMs });
+  return { workflow: await commitSubmission(api, { head: begun(head, nowMs), plan, chunks, digest }) };
+}
+
+/** @throws SteplockError INVALID_FIELD when there is no such orchestrator. */
+export function checkCallback(api: Api, callback: string): void {
+  if (callback === '' || api.controllers.describeOrchestrator(callback) !== undefined) return;
+  throw invalidField('settings.callback', `there is no orchestrator "${callback}"`);
 }
 
 /** A new id, roughly in the order of time so that people can tell older from newer. */
 export function newWorkflowId(api: Api): string {
   return `wf-${Math.floor(api.clock.nowMs() / 1_000).toString(36)}-${api.random.hex(4)}`;
-}
-
-/** What the plan's records are. */
-export function extentOf(plan: Plan, chunks: readonly PlanChunk[], hash: string): PlanExtent {
-  return {
-    chunks: chunks.length,
-    steps: plan.steps.length,
-    groups: plan.groups.length,
-    bytes: bytesOf(chunks),
-    hash,
-    graphRevision: 0,
-  };
-}
-
-/** What a new workflow's head is made of. */
-export interface NewHead {
-  readonly id: WorkflowId;
-  readonly uid: string;
-  readonly actor: string;
-  readonly requestId: string;
-  readonly settings: SettingFields;
-  readonly plan: PlanExtent;
-}
-
-/** The head of a draft. */
-export function newHead(api: Api, { id, uid, actor, requestId, settings, plan }: NewHead): WorkflowHead {
-  return {
-    unitId: '',
-    workflowId: id,
-    uid,
-    state: HeadState.DRAFT,
-    ...settings,
-    actor,
-    createTimeMs: api.clock.nowMs(),
-    startTimeMs: 0,
-    endTimeMs: 0,
-    elapsedMs: 0,
-    plan,
-    history: [],
-    cancelRunning: false,
-    requestId,
-  };
-}
-
-/** The head as it is when the workflow starts. */
-export function begun(api: Api, head: WorkflowHead): WorkflowHead {
-  const nowMs = api.clock.nowMs();
-  // Taking locks is its owner's business.
-  if (head.notBeforeMs > nowMs || head.locks.length > 0) return { ...head, state: HeadState.SCHEDULED };
-  return { ...head, state: HeadState.RUNNING, startTimeMs: nowMs, elapsedMs: 0 };
 }
 
 interface Submission {

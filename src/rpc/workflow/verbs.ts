@@ -6,7 +6,7 @@ import { sleep } from '../../base/clock.js';
 import { isUndo, type StepId, type WorkflowId } from '../../base/ids.js';
 import { isDeeperThan, type JsonObject } from '../../base/json.js';
 import { invalidField, SteplockError } from '../../errors/index.js';
-import { RequestRecord, VerbRecord } from '../../gen/store/steplock/store/v1/workflow.js';
+import { HeadState, RequestRecord, VerbRecord } from '../../gen/store/steplock/store/v1/workflow.js';
 import { RunningSteps, type Workflow } from '../../gen/wire/steplock/v1/workflow.js';
 import type { WorkflowSnapshot } from '../../engine/load.js';
 import { verbView } from '../../engine/verb-view.js';
@@ -15,6 +15,7 @@ import { limits } from '../../model/limits.js';
 import { callOf, findStep } from '../../model/plan.js';
 import { findReferences } from '../../model/references.js';
 import { sealOutput } from '../../model/seal-output.js';
+import { mapSecrets, secretJson } from '../../model/secret.js';
 import { refusalOf, type Verb } from '../../model/verbs.js';
 import { stateName } from '../../model/workflow-state.js';
 import { keys, type WorkflowKey } from '../../store/keys.js';
@@ -24,7 +25,7 @@ import type { CallInfo } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { digestOf, findRequest, rememberRequest } from '../requests.js';
 import { checkActor, checkRequestId, workflowKey, workflowName } from './names.js';
-import { needSealer } from './plan-intake.js';
+import { needSealer } from '../../intake/plan-intake.js';
 import { readSnapshot, readWorkflow, stepNotFound } from './read.js';
 import { operationPending } from './submit.js';
 
@@ -45,6 +46,8 @@ export interface VerbCall {
   readonly resource?: string;
   /** For resolve. */
   readonly incidentId?: string;
+  /** For signal: its name. */
+  readonly signal?: string;
 }
 
 const triesMax = 5;
@@ -111,6 +114,11 @@ function toRecord(call: VerbCall, request: RequestRecord): VerbRecord {
     digest: request.digest,
     resource: call.resource ?? '',
     incidentId: call.incidentId ?? '',
+    signal: call.signal ?? '',
+    child: '',
+    childShard: 0,
+    childState: HeadState.UNSPECIFIED,
+    locks: [],
   };
 }
 
@@ -119,8 +127,8 @@ function checkCall(snapshot: WorkflowSnapshot, call: VerbCall): void {
   const { step, workflow } = call;
   if (step !== undefined && findStep(snapshot.plan, step) === undefined)
     throw stepNotFound(workflow.id, step);
-  const { resource = '', incidentId = '' } = call;
-  const view = verbView(snapshot, { step, resource, incidentId });
+  const { resource = '', incidentId = '', signal = '' } = call;
+  const view = verbView(snapshot, { step, resource, incidentId, signal });
   const refusal = refusalOf(call.verb, view);
   if (refusal !== undefined) throw illegalTransition(call, refusal, stateName(snapshot.head.state));
 }
@@ -150,10 +158,35 @@ export function takeSkipOutput(
   const schema = callOf(plan, step).description.outputSchema;
   const [violation] = schema === '' ? [] : api.runtime.checker.check(schema, output);
   if (violation !== undefined) throw invalidField(`output${violation.at}`, violation.description);
-  const seal = (text: string): string => needSealer(api).seal(text, head.uid);
+  const scope = head.parent?.rootUid ?? head.uid;
+  const seal = (text: string): string => needSealer(api.intake).seal(text, scope);
   const sealed = sealOutput(output, { schema, seal, plain: (text) => text });
   if (!sealed.ok) throw invalidField(`output${sealed.at}`, 'is a secret, and only a text can be sealed');
   return sealed.output;
+}
+
+/**
+ * The payload of a signal as it may be stored: its secrets sealed.
+ *
+ * @throws SteplockError INVALID_FIELD when it is too large or too deep; SECRET_KEY_MISSING.
+ */
+export function takePayload(
+  api: Api,
+  { head }: WorkflowSnapshot,
+  payload: JsonObject | undefined,
+): JsonObject | undefined {
+  if (payload === undefined) return undefined;
+  const { jsonDepthMax, workflowOutputBytesMax } = limits;
+  if (isDeeperThan(payload, jsonDepthMax))
+    throw invalidField('payload', `is nested deeper than ${jsonDepthMax} levels`);
+  const scope = head.parent?.rootUid ?? head.uid;
+  const sealed = mapSecrets(payload, (secret) => {
+    if (!('value' in secret)) return secretJson(secret);
+    return secretJson({ sealed: needSealer(api.intake).seal(secret.value, scope) });
+  }) as JsonObject;
+  const size = Buffer.byteLength(JSON.stringify(sealed));
+  if (size <= workflowOutputBytesMax) return sealed;
+  throw invalidField('payload', `has ${size} bytes; at most ${workflowOutputBytesMax} are allowed`);
 }
 
 function refersTo(args: Uint8Array, step: StepId): boolean {

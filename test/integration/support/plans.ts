@@ -43,6 +43,22 @@ export function step(id: string, method = 'make', more: StepMore = {}): StepSpec
   };
 }
 
+/** A step that waits for a person. */
+export function approval(id: string, more: StepMore = {}): StepSpec {
+  return { ...step(id, '', more), action: { $case: 'approval', value: { message: `May ${id} go on?` } } };
+}
+
+/** A step that waits for a message of that name. */
+export function signal(id: string, name: string, more: StepMore = {}): StepSpec {
+  return { ...step(id, '', more), action: { $case: 'signal', value: { name } } };
+}
+
+/** A step that starts a child. */
+export function child(id: string, operation: string, more: StepMore = {}): StepSpec {
+  const asked = { orchestrator: more.controller ?? 'desk', operation, arguments: more.with };
+  return { ...step(id, '', more), action: { $case: 'child', value: asked } };
+}
+
 /** A plan of these steps. */
 export function planOf(...steps: readonly StepSpec[]): Plan {
   return { steps: [...steps], groups: [] };

@@ -7,7 +7,7 @@ import { newUuid } from '../../../src/base/ids.js';
 import { systemRandom } from '../../../src/base/random.js';
 import { connect, type SteplockClient } from '../../../src/client/index.js';
 import type { NodeSettings, StoreSettings } from '../../../src/config/settings.js';
-import type { ControllerPort } from '../../../src/contract/contract.js';
+import type { ControllerPort, OrchestratorPort } from '../../../src/contract/contract.js';
 import type { Plan } from '../../../src/gen/wire/steplock/v1/plan.js';
 import { SubmitWorkflowRequest } from '../../../src/gen/wire/steplock/v1/workflow_service.js';
 import { WorkflowState, type Step, type Workflow } from '../../../src/gen/wire/steplock/v1/workflow.js';
@@ -32,6 +32,7 @@ export interface RigOptions {
   readonly store?: StoreSettings;
   readonly settings?: Partial<NodeSettings>;
   readonly controllers?: Readonly<Record<string, ControllerPort>>;
+  readonly orchestrators?: Readonly<Record<string, OrchestratorPort>>;
   readonly env?: Readonly<Record<string, string>>;
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error';
   /** Whether to wait until the node has joined. @default true */
@@ -115,7 +116,13 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const script = new ScriptedController();
   const settings = await testSettings(options.store ?? (await freshStore('etcd')), options.settings);
   const controllers = new Map(Object.entries({ test: script.port, ...options.controllers }));
-  const node = await startNode(settings, { log: log.logger, env: options.env ?? {}, controllers });
+  const orchestrators = new Map(Object.entries(options.orchestrators ?? {}));
+  const node = await startNode(settings, {
+    log: log.logger,
+    env: options.env ?? {},
+    controllers,
+    orchestrators,
+  });
   if (options.waitsForJoin !== false) await node.joined();
   const client = await connect(node.address);
   const raw = rawClient(node.address);

@@ -82,7 +82,7 @@ export class ScriptedController {
     });
   }
 
-  /** Says what a step of a workflow does; `undo.` in front for its undo. */
+  /** Says what a step of a workflow, `*` for any, does; `undo.` in front for its undo. */
   script(workflow: string, step: string, script: StepScript | StepScript['execute']): void {
     this.#scripts.set(
       `${workflow}/${step}`,
@@ -127,7 +127,7 @@ export class ScriptedController {
     const see = (kind: SeenCall['kind'], context: CallContext, args: JsonObject): StepScript => {
       const step = context.direction === 'undo' ? `undo.${context.step}` : context.step;
       this.calls.push({ kind, workflow: context.workflow, step, method: name, args, context });
-      return this.#scripts.get(`${context.workflow}/${step}`) ?? {};
+      return this.#scripts.get(`${context.workflow}/${step}`) ?? this.#scripts.get(`*/${step}`) ?? {};
     };
     return {
       description: name,

@@ -55,6 +55,7 @@ workflow:
   deadline_action: keep
   on_failure: suspend
   running_steps: cancel
+  callback: desk
   locks: { array/a: shared, b: exclusive }
 steps: { a: { call: c/make } }`);
     expect(workflowId).to.equal('w-1');
@@ -68,6 +69,7 @@ steps: { a: { call: c/make } }`);
       onFailure: OnFailure.SUSPEND,
       runningSteps: RunningSteps.CANCEL,
       description: 'why',
+      callback: 'desk',
       locks: [
         { resource: 'array/a', mode: LockMode.SHARED },
         { resource: 'b', mode: LockMode.EXCLUSIVE },

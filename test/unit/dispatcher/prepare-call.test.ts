@@ -65,7 +65,10 @@ async function prepare(stepId: string, around: Around): Promise<PreparedCall> {
       open: around.open ?? (async (form) => await Promise.resolve(`clear ${Object.values(form).join('')}`)),
       seal: () => undefined,
     },
-    controllers: { find: () => around.controller as ControllerPort | undefined },
+    controllers: {
+      find: () => around.controller as ControllerPort | undefined,
+      findOrchestrator: () => undefined,
+    },
   });
 }
 

@@ -18,7 +18,7 @@ describe('StepCaller', () => {
     const caller = new StepCaller(held, {} as unknown as ProgressWriter, {
       clock: new FakeClock(),
       session,
-      controllers: { find: () => ({}) as unknown as ControllerPort },
+      controllers: { find: () => ({}) as unknown as ControllerPort, findOrchestrator: () => undefined },
       generation: 1,
       log: silentLogger,
     });

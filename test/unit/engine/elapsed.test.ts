@@ -19,7 +19,7 @@ async function decideAt(
   });
   await driven.turns();
   const turn = new Turn();
-  decide(driven.run, { reports: [], nowMs, elapsedMs, reserve: () => undefined }, turn);
+  decide(driven.run, { reports: [], nowMs, elapsedMs, reserve: () => undefined, lateGuards: () => [] }, turn);
   return { driven, turn };
 }
 

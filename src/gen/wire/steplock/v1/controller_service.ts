@@ -43,7 +43,7 @@ export interface DescribeResponse {
   version: string;
   /** One line for people. */
   description: string;
-  /** Its methods; at most 200. */
+  /** Its methods; at most 200. Of an orchestrator: its operations. */
   methods: MethodDescription[];
 }
 

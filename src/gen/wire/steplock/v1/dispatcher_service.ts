@@ -114,7 +114,11 @@ export interface Controller {
   /** host:port of a remote one; empty for one inside the nodes. */
   endpoint: string;
   /** What it says of itself. */
-  description?: DescribeResponse | undefined;
+  description?:
+    | DescribeResponse
+    | undefined;
+  /** Whether it is an orchestrator: makes plans, and serves OrchestratorService. */
+  orchestrator: boolean;
 }
 
 /** Request of ListQueue. */
@@ -185,6 +189,8 @@ export interface RegisterControllerRequest {
   endpoint: string;
   /** REQUIRED. A UUID. */
   requestId: string;
+  /** OPTIONAL. It is an orchestrator: the endpoint serves OrchestratorService. Names are shared with controllers. */
+  orchestrator: boolean;
 }
 
 /** Response of RegisterController. */
@@ -1079,7 +1085,7 @@ export const Node_LabelsEntry: MessageFns<Node_LabelsEntry> = {
 };
 
 function createBaseController(): Controller {
-  return { name: "", endpoint: "", description: undefined };
+  return { name: "", endpoint: "", description: undefined, orchestrator: false };
 }
 
 export const Controller: MessageFns<Controller> = {
@@ -1092,6 +1098,9 @@ export const Controller: MessageFns<Controller> = {
     }
     if (message.description !== undefined) {
       DescribeResponse.encode(message.description, writer.uint32(26).fork()).join();
+    }
+    if (message.orchestrator !== false) {
+      writer.uint32(32).bool(message.orchestrator);
     }
     return writer;
   },
@@ -1133,6 +1142,14 @@ export const Controller: MessageFns<Controller> = {
             message.description = DescribeResponse.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.orchestrator = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1150,6 +1167,7 @@ export const Controller: MessageFns<Controller> = {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
       description: isSet(object.description) ? DescribeResponse.fromJSON(object.description) : undefined,
+      orchestrator: isSet(object.orchestrator) ? globalThis.Boolean(object.orchestrator) : false,
     };
   },
 
@@ -1164,6 +1182,9 @@ export const Controller: MessageFns<Controller> = {
     if (message.description !== undefined) {
       obj.description = DescribeResponse.toJSON(message.description);
     }
+    if (message.orchestrator !== false) {
+      obj.orchestrator = message.orchestrator;
+    }
     return obj;
   },
 
@@ -1177,6 +1198,7 @@ export const Controller: MessageFns<Controller> = {
     message.description = (object.description !== undefined && object.description !== null)
       ? DescribeResponse.fromPartial(object.description)
       : undefined;
+    message.orchestrator = object.orchestrator ?? false;
     return message;
   },
 };
@@ -1853,7 +1875,7 @@ export const DrainNodeResponse: MessageFns<DrainNodeResponse> = {
 };
 
 function createBaseRegisterControllerRequest(): RegisterControllerRequest {
-  return { controllerId: "", endpoint: "", requestId: "" };
+  return { controllerId: "", endpoint: "", requestId: "", orchestrator: false };
 }
 
 export const RegisterControllerRequest: MessageFns<RegisterControllerRequest> = {
@@ -1866,6 +1888,9 @@ export const RegisterControllerRequest: MessageFns<RegisterControllerRequest> = 
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message.orchestrator !== false) {
+      writer.uint32(32).bool(message.orchestrator);
     }
     return writer;
   },
@@ -1907,6 +1932,14 @@ export const RegisterControllerRequest: MessageFns<RegisterControllerRequest> = 
             message.requestId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.orchestrator = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1932,6 +1965,7 @@ export const RegisterControllerRequest: MessageFns<RegisterControllerRequest> = 
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      orchestrator: isSet(object.orchestrator) ? globalThis.Boolean(object.orchestrator) : false,
     };
   },
 
@@ -1946,6 +1980,9 @@ export const RegisterControllerRequest: MessageFns<RegisterControllerRequest> = 
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.orchestrator !== false) {
+      obj.orchestrator = message.orchestrator;
+    }
     return obj;
   },
 
@@ -1957,6 +1994,7 @@ export const RegisterControllerRequest: MessageFns<RegisterControllerRequest> = 
     message.controllerId = object.controllerId ?? "";
     message.endpoint = object.endpoint ?? "";
     message.requestId = object.requestId ?? "";
+    message.orchestrator = object.orchestrator ?? false;
     return message;
   },
 };

@@ -69,6 +69,8 @@ export const ErrorReason = {
    * reference (env, file), or start the server with --secret-key-file.
    */
   SECRET_KEY_MISSING: 36,
+  /** PLANNING_FAILED - FAILED_PRECONDITION: the orchestrator made no plan; the message is its own. Metadata: orchestrator, planning_reason. */
+  PLANNING_FAILED: 37,
   /** STORE_UNAVAILABLE - UNAVAILABLE: the store does not answer. Way out: the same call again (same request_id), with backoff. */
   STORE_UNAVAILABLE: 40,
   /** SHUTTING_DOWN - UNAVAILABLE: the node is ending or has not joined yet. Way out: the same call on another node. */
@@ -119,6 +121,21 @@ export const ErrorReason = {
    * message names from a backup.
    */
   RECORD_CORRUPT: 71,
+  /** REJECTED - Of an approval: a person rejected it; `message` says who and why. */
+  REJECTED: 72,
+  /** CHILD_FAILED - Of a step with a child: the child did not succeed; `message` says how it ended and why. Way out: look at the child. */
+  CHILD_FAILED: 73,
+  /** INVALID_CHILD_PLAN - Of a step with a child: what the orchestrator answered is no plan that can be run; `message` names the place. */
+  INVALID_CHILD_PLAN: 74,
+  /** LOCK_TIMEOUT - Of a child: what it locks could not be had in time. Way out: retry its step, or let the root workflow lock it. */
+  LOCK_TIMEOUT: 75,
+  /** LOCK_UPGRADE - Of a child: it locks alone what its root workflow has shared. Way out: let the root lock it exclusively. */
+  LOCK_UPGRADE: 76,
+  /**
+   * CALLBACK_FAILED - Of a workflow, in an incident: its orchestrator could not be told how it ended. Way out: bring the orchestrator back;
+   * it is told then.
+   */
+  CALLBACK_FAILED: 77,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -145,6 +162,7 @@ export namespace ErrorReason {
   export type CAPABILITY_UNSUPPORTED = typeof ErrorReason.CAPABILITY_UNSUPPORTED;
   export type PLAN_CHANGED = typeof ErrorReason.PLAN_CHANGED;
   export type SECRET_KEY_MISSING = typeof ErrorReason.SECRET_KEY_MISSING;
+  export type PLANNING_FAILED = typeof ErrorReason.PLANNING_FAILED;
   export type STORE_UNAVAILABLE = typeof ErrorReason.STORE_UNAVAILABLE;
   export type SHUTTING_DOWN = typeof ErrorReason.SHUTTING_DOWN;
   export type STORE_FULL = typeof ErrorReason.STORE_FULL;
@@ -167,6 +185,12 @@ export namespace ErrorReason {
   export type INVALID_ARGUMENTS = typeof ErrorReason.INVALID_ARGUMENTS;
   export type SKIPPED_BY_OPERATOR = typeof ErrorReason.SKIPPED_BY_OPERATOR;
   export type RECORD_CORRUPT = typeof ErrorReason.RECORD_CORRUPT;
+  export type REJECTED = typeof ErrorReason.REJECTED;
+  export type CHILD_FAILED = typeof ErrorReason.CHILD_FAILED;
+  export type INVALID_CHILD_PLAN = typeof ErrorReason.INVALID_CHILD_PLAN;
+  export type LOCK_TIMEOUT = typeof ErrorReason.LOCK_TIMEOUT;
+  export type LOCK_UPGRADE = typeof ErrorReason.LOCK_UPGRADE;
+  export type CALLBACK_FAILED = typeof ErrorReason.CALLBACK_FAILED;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }
 
@@ -232,6 +256,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 36:
     case "ERROR_REASON_SECRET_KEY_MISSING":
       return ErrorReason.SECRET_KEY_MISSING;
+    case 37:
+    case "ERROR_REASON_PLANNING_FAILED":
+      return ErrorReason.PLANNING_FAILED;
     case 40:
     case "ERROR_REASON_STORE_UNAVAILABLE":
       return ErrorReason.STORE_UNAVAILABLE;
@@ -298,6 +325,24 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 71:
     case "ERROR_REASON_RECORD_CORRUPT":
       return ErrorReason.RECORD_CORRUPT;
+    case 72:
+    case "ERROR_REASON_REJECTED":
+      return ErrorReason.REJECTED;
+    case 73:
+    case "ERROR_REASON_CHILD_FAILED":
+      return ErrorReason.CHILD_FAILED;
+    case 74:
+    case "ERROR_REASON_INVALID_CHILD_PLAN":
+      return ErrorReason.INVALID_CHILD_PLAN;
+    case 75:
+    case "ERROR_REASON_LOCK_TIMEOUT":
+      return ErrorReason.LOCK_TIMEOUT;
+    case 76:
+    case "ERROR_REASON_LOCK_UPGRADE":
+      return ErrorReason.LOCK_UPGRADE;
+    case 77:
+    case "ERROR_REASON_CALLBACK_FAILED":
+      return ErrorReason.CALLBACK_FAILED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -347,6 +392,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_PLAN_CHANGED";
     case ErrorReason.SECRET_KEY_MISSING:
       return "ERROR_REASON_SECRET_KEY_MISSING";
+    case ErrorReason.PLANNING_FAILED:
+      return "ERROR_REASON_PLANNING_FAILED";
     case ErrorReason.STORE_UNAVAILABLE:
       return "ERROR_REASON_STORE_UNAVAILABLE";
     case ErrorReason.SHUTTING_DOWN:
@@ -391,6 +438,18 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SKIPPED_BY_OPERATOR";
     case ErrorReason.RECORD_CORRUPT:
       return "ERROR_REASON_RECORD_CORRUPT";
+    case ErrorReason.REJECTED:
+      return "ERROR_REASON_REJECTED";
+    case ErrorReason.CHILD_FAILED:
+      return "ERROR_REASON_CHILD_FAILED";
+    case ErrorReason.INVALID_CHILD_PLAN:
+      return "ERROR_REASON_INVALID_CHILD_PLAN";
+    case ErrorReason.LOCK_TIMEOUT:
+      return "ERROR_REASON_LOCK_TIMEOUT";
+    case ErrorReason.LOCK_UPGRADE:
+      return "ERROR_REASON_LOCK_UPGRADE";
+    case ErrorReason.CALLBACK_FAILED:
+      return "ERROR_REASON_CALLBACK_FAILED";
     case ErrorReason.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

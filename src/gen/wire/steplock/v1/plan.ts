@@ -64,6 +64,12 @@ export interface Plan {
   steps: StepSpec[];
   /** OPTIONAL. Sets of steps that others can wait for as a whole. At most 1,000. */
   groups: GroupSpec[];
+  /**
+   * OPTIONAL. The workflow's own output, once it has succeeded: a JSON object in which {"$output": {"step": "create",
+   * "pointer": "/id"}} stands for a step's output; at most 64 KiB, and so is what it becomes. A property that refers to
+   * an output that never came is left out.
+   */
+  output?: { [key: string]: any } | undefined;
 }
 
 /** A named set of steps that run in parallel as far as their own dependencies allow. */
@@ -93,11 +99,14 @@ export interface StepSpec {
     /** Calls a controller. */
     { $case: "call"; value: Call }
     | //
-    /** Waits for a person's word. Accepted from a later release on. */
+    /** Waits for a person's word: ApproveStep or RejectStep. */
     { $case: "approval"; value: Approval }
     | //
-    /** Waits for a message from outside. Accepted from a later release on. */
+    /** Waits for a message from outside: SendSignal. */
     { $case: "signal"; value: Signal }
+    | //
+    /** Starts another workflow, planned by an orchestrator, and waits for its end. */
+    { $case: "child"; value: Orchestration }
     | undefined;
   /** OPTIONAL. How the step is undone. Default: what the method's description says. */
   undo?:
@@ -109,7 +118,8 @@ export interface StepSpec {
     | undefined;
   /**
    * OPTIONAL. How long one attempt may take, the external task included; 1 s to 7 days. Default: the
-   * method's own, else 10 minutes.
+   * method's own, else 10 minutes. Of an approval or a signal: how long it waits before it fails; default: for ever. Of a
+   * child: of the planning alone, the workflow's own deadline bounds the rest.
    */
   timeout?:
     | Duration
@@ -164,16 +174,39 @@ export interface Call {
   arguments?: { [key: string]: any } | undefined;
 }
 
-/** A step that ends when a person approves or refuses. */
+/**
+ * A step that ends when a person approves or rejects. Its output is {"actor": …, "reason": …}; rejected it has failed.
+ * There is nothing to undo.
+ */
 export interface Approval {
   /** REQUIRED. What is asked. */
   message: string;
 }
 
-/** A step that ends when a message of that name arrives; the payload is its output. */
+/**
+ * A step that ends when a message of that name arrives, or has arrived before; the payload is its output. There is
+ * nothing to undo.
+ */
 export interface Signal {
   /** REQUIRED. Same form as a step's id. */
   name: string;
+}
+
+/**
+ * Something asked of an orchestrator, which makes a plan of it.
+ *
+ * As a step it starts a workflow of its own, the child, and ends with it: it succeeds when the child has succeeded, with
+ * the child's output, and fails when the child was rolled back, failed or was cancelled. While it waits it takes up no
+ * slot. Suspend, resume, cancel and rollback go down to the child. It is undone by rolling the child back. What the child
+ * locks is taken by the root workflow, and held until that has ended. Children may have children, 8 levels at most.
+ */
+export interface Orchestration {
+  /** REQUIRED. The registered orchestrator's name. */
+  orchestrator: string;
+  /** REQUIRED. One of the operations that the orchestrator describes. */
+  operation: string;
+  /** OPTIONAL. As in Call. */
+  arguments?: { [key: string]: any } | undefined;
 }
 
 /** How a step is undone. */
@@ -228,7 +261,7 @@ export interface RetryPolicy {
 }
 
 function createBasePlan(): Plan {
-  return { steps: [], groups: [] };
+  return { steps: [], groups: [], output: undefined };
 }
 
 export const Plan: MessageFns<Plan> = {
@@ -238,6 +271,9 @@ export const Plan: MessageFns<Plan> = {
     }
     for (const v of message.groups) {
       GroupSpec.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.output !== undefined) {
+      Struct.encode(Struct.wrap(message.output), writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -271,6 +307,14 @@ export const Plan: MessageFns<Plan> = {
             message.groups.push(GroupSpec.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.output = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -287,6 +331,7 @@ export const Plan: MessageFns<Plan> = {
     return {
       steps: globalThis.Array.isArray(object?.steps) ? object.steps.map((e: any) => StepSpec.fromJSON(e)) : [],
       groups: globalThis.Array.isArray(object?.groups) ? object.groups.map((e: any) => GroupSpec.fromJSON(e)) : [],
+      output: isObject(object.output) ? object.output : undefined,
     };
   },
 
@@ -298,6 +343,9 @@ export const Plan: MessageFns<Plan> = {
     if (message.groups?.length) {
       obj.groups = message.groups.map((e) => GroupSpec.toJSON(e));
     }
+    if (message.output !== undefined) {
+      obj.output = message.output;
+    }
     return obj;
   },
 
@@ -308,6 +356,7 @@ export const Plan: MessageFns<Plan> = {
     const message = createBasePlan();
     message.steps = object.steps?.map((e) => StepSpec.fromPartial(e)) || [];
     message.groups = object.groups?.map((e) => GroupSpec.fromPartial(e)) || [];
+    message.output = object.output ?? undefined;
     return message;
   },
 };
@@ -440,6 +489,9 @@ export const StepSpec: MessageFns<StepSpec> = {
       case "signal":
         Signal.encode(message.action.value, writer.uint32(58).fork()).join();
         break;
+      case "child":
+        Orchestration.encode(message.action.value, writer.uint32(106).fork()).join();
+        break;
     }
     if (message.undo !== undefined) {
       Undo.encode(message.undo, writer.uint32(66).fork()).join();
@@ -528,6 +580,14 @@ export const StepSpec: MessageFns<StepSpec> = {
             message.action = { $case: "signal", value: Signal.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.action = { $case: "child", value: Orchestration.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 8: {
             if (tag !== 66) {
               break;
@@ -596,6 +656,8 @@ export const StepSpec: MessageFns<StepSpec> = {
         ? { $case: "approval", value: Approval.fromJSON(object.approval) }
         : isSet(object.signal)
         ? { $case: "signal", value: Signal.fromJSON(object.signal) }
+        : isSet(object.child)
+        ? { $case: "child", value: Orchestration.fromJSON(object.child) }
         : undefined,
       undo: isSet(object.undo) ? Undo.fromJSON(object.undo) : undefined,
       retry: isSet(object.retry) ? RetryPolicy.fromJSON(object.retry) : undefined,
@@ -625,6 +687,8 @@ export const StepSpec: MessageFns<StepSpec> = {
       obj.approval = Approval.toJSON(message.action.value);
     } else if (message.action?.$case === "signal") {
       obj.signal = Signal.toJSON(message.action.value);
+    } else if (message.action?.$case === "child") {
+      obj.child = Orchestration.toJSON(message.action.value);
     }
     if (message.undo !== undefined) {
       obj.undo = Undo.toJSON(message.undo);
@@ -669,6 +733,12 @@ export const StepSpec: MessageFns<StepSpec> = {
       case "signal": {
         if (object.action?.value !== undefined && object.action?.value !== null) {
           message.action = { $case: "signal", value: Signal.fromPartial(object.action.value) };
+        }
+        break;
+      }
+      case "child": {
+        if (object.action?.value !== undefined && object.action?.value !== null) {
+          message.action = { $case: "child", value: Orchestration.fromPartial(object.action.value) };
         }
         break;
       }
@@ -1220,6 +1290,107 @@ export const Signal: MessageFns<Signal> = {
   fromPartial(object: DeepPartial<Signal>): Signal {
     const message = createBaseSignal();
     message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseOrchestration(): Orchestration {
+  return { orchestrator: "", operation: "", arguments: undefined };
+}
+
+export const Orchestration: MessageFns<Orchestration> = {
+  encode(message: Orchestration, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.orchestrator !== "") {
+      writer.uint32(10).string(message.orchestrator);
+    }
+    if (message.operation !== "") {
+      writer.uint32(18).string(message.operation);
+    }
+    if (message.arguments !== undefined) {
+      Struct.encode(Struct.wrap(message.arguments), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Orchestration {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOrchestration();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.orchestrator = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.arguments = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Orchestration {
+    return {
+      orchestrator: isSet(object.orchestrator) ? globalThis.String(object.orchestrator) : "",
+      operation: isSet(object.operation) ? globalThis.String(object.operation) : "",
+      arguments: isObject(object.arguments) ? object.arguments : undefined,
+    };
+  },
+
+  toJSON(message: Orchestration): unknown {
+    const obj: any = {};
+    if (message.orchestrator !== "") {
+      obj.orchestrator = message.orchestrator;
+    }
+    if (message.operation !== "") {
+      obj.operation = message.operation;
+    }
+    if (message.arguments !== undefined) {
+      obj.arguments = message.arguments;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Orchestration>): Orchestration {
+    return Orchestration.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Orchestration>): Orchestration {
+    const message = createBaseOrchestration();
+    message.orchestrator = object.orchestrator ?? "";
+    message.operation = object.operation ?? "";
+    message.arguments = object.arguments ?? undefined;
     return message;
   },
 };

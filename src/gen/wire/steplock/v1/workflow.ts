@@ -181,7 +181,7 @@ export const StepState = {
   UNSPECIFIED: 0,
   /** PENDING - Waits for what it depends on. */
   PENDING: 1,
-  /** WAITING - Waits for a person or a signal. */
+  /** WAITING - Waits for a person, a signal or its child. */
   WAITING: 2,
   /** QUEUED - May run; waits for a free slot. */
   QUEUED: 3,
@@ -621,6 +621,11 @@ export interface WorkflowSettings {
    * workflow has ended: through suspension and rollback, and as a quarantine while its rollback is blocked.
    */
   locks: LockSpec[];
+  /**
+   * OPTIONAL. The registered orchestrator that is told how the workflow ended, see OrchestratorService.Ended. Default:
+   * the one that planned it, if one did; else nobody.
+   */
+  callback: string;
 }
 
 export interface WorkflowSettings_LabelsEntry {
@@ -678,6 +683,15 @@ export interface Workflow {
   locks: LockSpec[];
   /** While it is QUEUED: whom it waits for; at most 20. */
   lockWaits: LockWait[];
+  /**
+   * Of a child: `workflows/{workflow}/steps/{step}`, the step that it belongs to. A child that has ended may yet be rolled
+   * back with its parent, until its root has ended.
+   */
+  parent: string;
+  /** Of a child: `workflows/{workflow}`, the workflow without a parent that it belongs to in the end. */
+  root: string;
+  /** What it returns, once it has succeeded, if its plan says so. Secrets in it are sealed. */
+  output?: { [key: string]: any } | undefined;
 }
 
 /** What stands in the way of a workflow that waits for its locks. */
@@ -804,6 +818,8 @@ export interface Step {
     | undefined;
   /** The ids that it waits for, the implied ones included. */
   waitsFor: string[];
+  /** Of a step that started one: `workflows/{workflow}`, the child. */
+  child: string;
 }
 
 /** One call of a step. */
@@ -848,6 +864,7 @@ function createBaseWorkflowSettings(): WorkflowSettings {
     runningSteps: 0,
     description: "",
     locks: [],
+    callback: "",
   };
 }
 
@@ -882,6 +899,9 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
     }
     for (const v of message.locks) {
       LockSpec.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.callback !== "") {
+      writer.uint32(90).string(message.callback);
     }
     return writer;
   },
@@ -982,6 +1002,14 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
             message.locks.push(LockSpec.decode(reader, reader.uint32()));
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.callback = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1037,6 +1065,7 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
       locks: globalThis.Array.isArray(object?.locks)
         ? object.locks.map((e: any) => LockSpec.fromJSON(e))
         : [],
+      callback: isSet(object.callback) ? globalThis.String(object.callback) : "",
     };
   },
 
@@ -1078,6 +1107,9 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
     if (message.locks?.length) {
       obj.locks = message.locks.map((e) => LockSpec.toJSON(e));
     }
+    if (message.callback !== "") {
+      obj.callback = message.callback;
+    }
     return obj;
   },
 
@@ -1106,6 +1138,7 @@ export const WorkflowSettings: MessageFns<WorkflowSettings> = {
     message.runningSteps = object.runningSteps ?? 0;
     message.description = object.description ?? "";
     message.locks = object.locks?.map((e) => LockSpec.fromPartial(e)) || [];
+    message.callback = object.callback ?? "";
     return message;
   },
 };
@@ -1214,6 +1247,9 @@ function createBaseWorkflow(): Workflow {
     actor: "",
     locks: [],
     lockWaits: [],
+    parent: "",
+    root: "",
+    output: undefined,
   };
 }
 
@@ -1269,6 +1305,15 @@ export const Workflow: MessageFns<Workflow> = {
     }
     for (const v of message.lockWaits) {
       LockWait.encode(v!, writer.uint32(138).fork()).join();
+    }
+    if (message.parent !== "") {
+      writer.uint32(146).string(message.parent);
+    }
+    if (message.root !== "") {
+      writer.uint32(154).string(message.root);
+    }
+    if (message.output !== undefined) {
+      Struct.encode(Struct.wrap(message.output), writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1422,6 +1467,30 @@ export const Workflow: MessageFns<Workflow> = {
             message.lockWaits.push(LockWait.decode(reader, reader.uint32()));
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.output = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1479,6 +1548,9 @@ export const Workflow: MessageFns<Workflow> = {
         : globalThis.Array.isArray(object?.lock_waits)
         ? object.lock_waits.map((e: any) => LockWait.fromJSON(e))
         : [],
+      parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
+      root: isSet(object.root) ? globalThis.String(object.root) : "",
+      output: isObject(object.output) ? object.output : undefined,
     };
   },
 
@@ -1535,6 +1607,15 @@ export const Workflow: MessageFns<Workflow> = {
     if (message.lockWaits?.length) {
       obj.lockWaits = message.lockWaits.map((e) => LockWait.toJSON(e));
     }
+    if (message.parent !== "") {
+      obj.parent = message.parent;
+    }
+    if (message.root !== "") {
+      obj.root = message.root;
+    }
+    if (message.output !== undefined) {
+      obj.output = message.output;
+    }
     return obj;
   },
 
@@ -1566,6 +1647,9 @@ export const Workflow: MessageFns<Workflow> = {
     message.actor = object.actor ?? "";
     message.locks = object.locks?.map((e) => LockSpec.fromPartial(e)) || [];
     message.lockWaits = object.lockWaits?.map((e) => LockWait.fromPartial(e)) || [];
+    message.parent = object.parent ?? "";
+    message.root = object.root ?? "";
+    message.output = object.output ?? undefined;
     return message;
   },
 };
@@ -2200,6 +2284,7 @@ function createBaseStep(): Step {
     endTime: undefined,
     nextAttemptTime: undefined,
     waitsFor: [],
+    child: "",
   };
 }
 
@@ -2261,6 +2346,9 @@ export const Step: MessageFns<Step> = {
     }
     for (const v of message.waitsFor) {
       writer.uint32(154).string(v!);
+    }
+    if (message.child !== "") {
+      writer.uint32(162).string(message.child);
     }
     return writer;
   },
@@ -2430,6 +2518,14 @@ export const Step: MessageFns<Step> = {
             message.waitsFor.push(reader.string());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.child = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2495,6 +2591,7 @@ export const Step: MessageFns<Step> = {
         : globalThis.Array.isArray(object?.waits_for)
         ? object.waits_for.map((e: any) => globalThis.String(e))
         : [],
+      child: isSet(object.child) ? globalThis.String(object.child) : "",
     };
   },
 
@@ -2557,6 +2654,9 @@ export const Step: MessageFns<Step> = {
     if (message.waitsFor?.length) {
       obj.waitsFor = message.waitsFor;
     }
+    if (message.child !== "") {
+      obj.child = message.child;
+    }
     return obj;
   },
 
@@ -2586,6 +2686,7 @@ export const Step: MessageFns<Step> = {
     message.endTime = object.endTime ?? undefined;
     message.nextAttemptTime = object.nextAttemptTime ?? undefined;
     message.waitsFor = object.waitsFor?.map((e) => e) || [];
+    message.child = object.child ?? "";
     return message;
   },
 };

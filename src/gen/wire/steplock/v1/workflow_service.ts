@@ -19,7 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Struct } from "../../google/protobuf/struct.js";
-import { GroupSpec, Plan, StepSpec } from "./plan.js";
+import { GroupSpec, Orchestration, Plan, StepSpec } from "./plan.js";
 import {
   RunningSteps,
   runningStepsFromJSON,
@@ -171,7 +171,7 @@ export interface SubmitWorkflowRequest {
   settings?:
     | WorkflowSettings
     | undefined;
-  /** REQUIRED. The plan. */
+  /** REQUIRED, unless `orchestration` is given. The plan. */
   plan?:
     | Plan
     | undefined;
@@ -179,6 +179,11 @@ export interface SubmitWorkflowRequest {
   actor: string;
   /** OPTIONAL. Refused if the plan's hash is another one. */
   planHash: string;
+  /**
+   * OPTIONAL. In place of a plan: the orchestrator is asked for one. What it says of locks and failures adds to
+   * `settings`.
+   */
+  orchestration?: Orchestration | undefined;
 }
 
 /** Response of SubmitWorkflow. */
@@ -433,6 +438,62 @@ export interface SkipStepRequest {
 
 /** Response of SkipStep. */
 export interface SkipStepResponse {
+  /** The workflow. */
+  workflow?: Workflow | undefined;
+}
+
+/** Request of ApproveStep. */
+export interface ApproveStepRequest {
+  /** REQUIRED. `workflows/{workflow}/steps/{step}`. */
+  name: string;
+  /** REQUIRED. A UUID. */
+  requestId: string;
+  /** OPTIONAL. Who approves; at most 128 bytes. */
+  actor: string;
+  /** OPTIONAL. Why, at most 512 bytes. */
+  reason: string;
+}
+
+/** Response of ApproveStep. */
+export interface ApproveStepResponse {
+  /** The workflow. */
+  workflow?: Workflow | undefined;
+}
+
+/** Request of RejectStep. */
+export interface RejectStepRequest {
+  /** REQUIRED. `workflows/{workflow}/steps/{step}`. */
+  name: string;
+  /** REQUIRED. A UUID. */
+  requestId: string;
+  /** OPTIONAL. Who rejects; at most 128 bytes. */
+  actor: string;
+  /** REQUIRED. Why, at most 512 bytes. */
+  reason: string;
+}
+
+/** Response of RejectStep. */
+export interface RejectStepResponse {
+  /** The workflow. */
+  workflow?: Workflow | undefined;
+}
+
+/** Request of SendSignal. */
+export interface SendSignalRequest {
+  /** REQUIRED. `workflows/{workflow}`. */
+  name: string;
+  /** REQUIRED. A UUID. */
+  requestId: string;
+  /** OPTIONAL. Who sends; at most 128 bytes. */
+  actor: string;
+  /** REQUIRED. The signal's name. */
+  signal: string;
+  /** OPTIONAL. The message: a JSON object, at most 64 KiB. `{"$secret": {"value": …}}` within it is sealed. */
+  payload?: { [key: string]: any } | undefined;
+}
+
+/** Response of SendSignal. */
+export interface SendSignalResponse {
   /** The workflow. */
   workflow?: Workflow | undefined;
 }
@@ -1080,7 +1141,15 @@ export const StartWorkflowResponse: MessageFns<StartWorkflowResponse> = {
 };
 
 function createBaseSubmitWorkflowRequest(): SubmitWorkflowRequest {
-  return { requestId: "", workflowId: "", settings: undefined, plan: undefined, actor: "", planHash: "" };
+  return {
+    requestId: "",
+    workflowId: "",
+    settings: undefined,
+    plan: undefined,
+    actor: "",
+    planHash: "",
+    orchestration: undefined,
+  };
 }
 
 export const SubmitWorkflowRequest: MessageFns<SubmitWorkflowRequest> = {
@@ -1102,6 +1171,9 @@ export const SubmitWorkflowRequest: MessageFns<SubmitWorkflowRequest> = {
     }
     if (message.planHash !== "") {
       writer.uint32(50).string(message.planHash);
+    }
+    if (message.orchestration !== undefined) {
+      Orchestration.encode(message.orchestration, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1167,6 +1239,14 @@ export const SubmitWorkflowRequest: MessageFns<SubmitWorkflowRequest> = {
             message.planHash = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.orchestration = Orchestration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1199,6 +1279,7 @@ export const SubmitWorkflowRequest: MessageFns<SubmitWorkflowRequest> = {
         : isSet(object.plan_hash)
         ? globalThis.String(object.plan_hash)
         : "",
+      orchestration: isSet(object.orchestration) ? Orchestration.fromJSON(object.orchestration) : undefined,
     };
   },
 
@@ -1222,6 +1303,9 @@ export const SubmitWorkflowRequest: MessageFns<SubmitWorkflowRequest> = {
     if (message.planHash !== "") {
       obj.planHash = message.planHash;
     }
+    if (message.orchestration !== undefined) {
+      obj.orchestration = Orchestration.toJSON(message.orchestration);
+    }
     return obj;
   },
 
@@ -1238,6 +1322,9 @@ export const SubmitWorkflowRequest: MessageFns<SubmitWorkflowRequest> = {
     message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
     message.actor = object.actor ?? "";
     message.planHash = object.planHash ?? "";
+    message.orchestration = (object.orchestration !== undefined && object.orchestration !== null)
+      ? Orchestration.fromPartial(object.orchestration)
+      : undefined;
     return message;
   },
 };
@@ -4038,6 +4125,592 @@ export const SkipStepResponse: MessageFns<SkipStepResponse> = {
   },
 };
 
+function createBaseApproveStepRequest(): ApproveStepRequest {
+  return { name: "", requestId: "", actor: "", reason: "" };
+}
+
+export const ApproveStepRequest: MessageFns<ApproveStepRequest> = {
+  encode(message: ApproveStepRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApproveStepRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApproveStepRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApproveStepRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: ApproveStepRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ApproveStepRequest>): ApproveStepRequest {
+    return ApproveStepRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ApproveStepRequest>): ApproveStepRequest {
+    const message = createBaseApproveStepRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseApproveStepResponse(): ApproveStepResponse {
+  return { workflow: undefined };
+}
+
+export const ApproveStepResponse: MessageFns<ApproveStepResponse> = {
+  encode(message: ApproveStepResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workflow !== undefined) {
+      Workflow.encode(message.workflow, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApproveStepResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApproveStepResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workflow = Workflow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApproveStepResponse {
+    return { workflow: isSet(object.workflow) ? Workflow.fromJSON(object.workflow) : undefined };
+  },
+
+  toJSON(message: ApproveStepResponse): unknown {
+    const obj: any = {};
+    if (message.workflow !== undefined) {
+      obj.workflow = Workflow.toJSON(message.workflow);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ApproveStepResponse>): ApproveStepResponse {
+    return ApproveStepResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ApproveStepResponse>): ApproveStepResponse {
+    const message = createBaseApproveStepResponse();
+    message.workflow = (object.workflow !== undefined && object.workflow !== null)
+      ? Workflow.fromPartial(object.workflow)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRejectStepRequest(): RejectStepRequest {
+  return { name: "", requestId: "", actor: "", reason: "" };
+}
+
+export const RejectStepRequest: MessageFns<RejectStepRequest> = {
+  encode(message: RejectStepRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejectStepRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejectStepRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RejectStepRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: RejectStepRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RejectStepRequest>): RejectStepRequest {
+    return RejectStepRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RejectStepRequest>): RejectStepRequest {
+    const message = createBaseRejectStepRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.actor = object.actor ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRejectStepResponse(): RejectStepResponse {
+  return { workflow: undefined };
+}
+
+export const RejectStepResponse: MessageFns<RejectStepResponse> = {
+  encode(message: RejectStepResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workflow !== undefined) {
+      Workflow.encode(message.workflow, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RejectStepResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRejectStepResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workflow = Workflow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RejectStepResponse {
+    return { workflow: isSet(object.workflow) ? Workflow.fromJSON(object.workflow) : undefined };
+  },
+
+  toJSON(message: RejectStepResponse): unknown {
+    const obj: any = {};
+    if (message.workflow !== undefined) {
+      obj.workflow = Workflow.toJSON(message.workflow);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RejectStepResponse>): RejectStepResponse {
+    return RejectStepResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RejectStepResponse>): RejectStepResponse {
+    const message = createBaseRejectStepResponse();
+    message.workflow = (object.workflow !== undefined && object.workflow !== null)
+      ? Workflow.fromPartial(object.workflow)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSendSignalRequest(): SendSignalRequest {
+  return { name: "", requestId: "", actor: "", signal: "", payload: undefined };
+}
+
+export const SendSignalRequest: MessageFns<SendSignalRequest> = {
+  encode(message: SendSignalRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.signal !== "") {
+      writer.uint32(34).string(message.signal);
+    }
+    if (message.payload !== undefined) {
+      Struct.encode(Struct.wrap(message.payload), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendSignalRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendSignalRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.signal = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.payload = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SendSignalRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
+      signal: isSet(object.signal) ? globalThis.String(object.signal) : "",
+      payload: isObject(object.payload) ? object.payload : undefined,
+    };
+  },
+
+  toJSON(message: SendSignalRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.actor !== "") {
+      obj.actor = message.actor;
+    }
+    if (message.signal !== "") {
+      obj.signal = message.signal;
+    }
+    if (message.payload !== undefined) {
+      obj.payload = message.payload;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SendSignalRequest>): SendSignalRequest {
+    return SendSignalRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SendSignalRequest>): SendSignalRequest {
+    const message = createBaseSendSignalRequest();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    message.actor = object.actor ?? "";
+    message.signal = object.signal ?? "";
+    message.payload = object.payload ?? undefined;
+    return message;
+  },
+};
+
+function createBaseSendSignalResponse(): SendSignalResponse {
+  return { workflow: undefined };
+}
+
+export const SendSignalResponse: MessageFns<SendSignalResponse> = {
+  encode(message: SendSignalResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workflow !== undefined) {
+      Workflow.encode(message.workflow, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendSignalResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendSignalResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workflow = Workflow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SendSignalResponse {
+    return { workflow: isSet(object.workflow) ? Workflow.fromJSON(object.workflow) : undefined };
+  },
+
+  toJSON(message: SendSignalResponse): unknown {
+    const obj: any = {};
+    if (message.workflow !== undefined) {
+      obj.workflow = Workflow.toJSON(message.workflow);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SendSignalResponse>): SendSignalResponse {
+    return SendSignalResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SendSignalResponse>): SendSignalResponse {
+    const message = createBaseSendSignalResponse();
+    message.workflow = (object.workflow !== undefined && object.workflow !== null)
+      ? Workflow.fromPartial(object.workflow)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseListStepsRequest(): ListStepsRequest {
   return { parent: "", pageSize: 0, pageToken: "", states: [] };
 }
@@ -4618,7 +5291,8 @@ export const WorkflowServiceDefinition = {
      *
      * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
      * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
-     * STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
+     * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
+     * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
      */
     submitWorkflow: {
       name: "SubmitWorkflow",
@@ -4779,6 +5453,48 @@ export const WorkflowServiceDefinition = {
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /**
+     * Approves what an approval step asks for: the step succeeds.
+     *
+     * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND; ILLEGAL_TRANSITION (it is no approval, or does not wait for one now);
+     * REQUEST_ID_REUSED.
+     */
+    approveStep: {
+      name: "ApproveStep",
+      requestType: ApproveStepRequest as typeof ApproveStepRequest,
+      requestStream: false,
+      responseType: ApproveStepResponse as typeof ApproveStepResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
+     * Rejects what an approval step asks for: the step fails, and what the workflow's settings say of failures is done.
+     *
+     * Errors: as ApproveStep; INVALID_FIELD (a reason must be given).
+     */
+    rejectStep: {
+      name: "RejectStep",
+      requestType: RejectStepRequest as typeof RejectStepRequest,
+      requestStream: false,
+      responseType: RejectStepResponse as typeof RejectStepResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
+     * Gives a workflow a message from outside. Every step that waits for a signal of that name succeeds with it, now or
+     * when its turn comes; a second one of the same name is refused.
+     *
+     * Errors: WORKFLOW_NOT_FOUND; ILLEGAL_TRANSITION (no step waits for that name, it has arrived already, or the workflow
+     * has ended); INVALID_FIELD (the payload is too large); SECRET_KEY_MISSING; REQUEST_ID_REUSED.
+     */
+    sendSignal: {
+      name: "SendSignal",
+      requestType: SendSignalRequest as typeof SendSignalRequest,
+      requestStream: false,
+      responseType: SendSignalResponse as typeof SendSignalResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
      * Lists a workflow's steps in the plan's order, undos last, all pages as of one moment.
      *
      * Errors: WORKFLOW_NOT_FOUND; INVALID_PAGE_TOKEN and REVISION_COMPACTED (start again without a token).
@@ -4885,7 +5601,8 @@ export const WorkflowServiceService = {
    *
    * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
    * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
-   * STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
+   * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
+   * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
    */
   submitWorkflow: {
     path: "/steplock.v1.WorkflowService/SubmitWorkflow" as const,
@@ -5072,6 +5789,51 @@ export const WorkflowServiceService = {
     responseDeserialize: (value: Buffer): SkipStepResponse => SkipStepResponse.decode(value),
   },
   /**
+   * Approves what an approval step asks for: the step succeeds.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND; ILLEGAL_TRANSITION (it is no approval, or does not wait for one now);
+   * REQUEST_ID_REUSED.
+   */
+  approveStep: {
+    path: "/steplock.v1.WorkflowService/ApproveStep" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ApproveStepRequest): Buffer => Buffer.from(ApproveStepRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ApproveStepRequest => ApproveStepRequest.decode(value),
+    responseSerialize: (value: ApproveStepResponse): Buffer => Buffer.from(ApproveStepResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ApproveStepResponse => ApproveStepResponse.decode(value),
+  },
+  /**
+   * Rejects what an approval step asks for: the step fails, and what the workflow's settings say of failures is done.
+   *
+   * Errors: as ApproveStep; INVALID_FIELD (a reason must be given).
+   */
+  rejectStep: {
+    path: "/steplock.v1.WorkflowService/RejectStep" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RejectStepRequest): Buffer => Buffer.from(RejectStepRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RejectStepRequest => RejectStepRequest.decode(value),
+    responseSerialize: (value: RejectStepResponse): Buffer => Buffer.from(RejectStepResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RejectStepResponse => RejectStepResponse.decode(value),
+  },
+  /**
+   * Gives a workflow a message from outside. Every step that waits for a signal of that name succeeds with it, now or
+   * when its turn comes; a second one of the same name is refused.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; ILLEGAL_TRANSITION (no step waits for that name, it has arrived already, or the workflow
+   * has ended); INVALID_FIELD (the payload is too large); SECRET_KEY_MISSING; REQUEST_ID_REUSED.
+   */
+  sendSignal: {
+    path: "/steplock.v1.WorkflowService/SendSignal" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SendSignalRequest): Buffer => Buffer.from(SendSignalRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SendSignalRequest => SendSignalRequest.decode(value),
+    responseSerialize: (value: SendSignalResponse): Buffer => Buffer.from(SendSignalResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SendSignalResponse => SendSignalResponse.decode(value),
+  },
+  /**
    * Lists a workflow's steps in the plan's order, undos last, all pages as of one moment.
    *
    * Errors: WORKFLOW_NOT_FOUND; INVALID_PAGE_TOKEN and REVISION_COMPACTED (start again without a token).
@@ -5145,7 +5907,8 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
    *
    * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
    * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
-   * STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
+   * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
+   * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
    */
   submitWorkflow: handleUnaryCall<SubmitWorkflowRequest, SubmitWorkflowResponse>;
   /**
@@ -5221,6 +5984,27 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
    * wait); INVALID_FIELD (others need its output and none was given); REQUEST_ID_REUSED.
    */
   skipStep: handleUnaryCall<SkipStepRequest, SkipStepResponse>;
+  /**
+   * Approves what an approval step asks for: the step succeeds.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND; ILLEGAL_TRANSITION (it is no approval, or does not wait for one now);
+   * REQUEST_ID_REUSED.
+   */
+  approveStep: handleUnaryCall<ApproveStepRequest, ApproveStepResponse>;
+  /**
+   * Rejects what an approval step asks for: the step fails, and what the workflow's settings say of failures is done.
+   *
+   * Errors: as ApproveStep; INVALID_FIELD (a reason must be given).
+   */
+  rejectStep: handleUnaryCall<RejectStepRequest, RejectStepResponse>;
+  /**
+   * Gives a workflow a message from outside. Every step that waits for a signal of that name succeeds with it, now or
+   * when its turn comes; a second one of the same name is refused.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; ILLEGAL_TRANSITION (no step waits for that name, it has arrived already, or the workflow
+   * has ended); INVALID_FIELD (the payload is too large); SECRET_KEY_MISSING; REQUEST_ID_REUSED.
+   */
+  sendSignal: handleUnaryCall<SendSignalRequest, SendSignalResponse>;
   /**
    * Lists a workflow's steps in the plan's order, undos last, all pages as of one moment.
    *
@@ -5311,7 +6095,8 @@ export interface WorkflowServiceClient extends Client {
    *
    * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
    * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
-   * STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
+   * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
+   * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
    */
   submitWorkflow(
     request: SubmitWorkflowRequest,
@@ -5548,6 +6333,69 @@ export interface WorkflowServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SkipStepResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Approves what an approval step asks for: the step succeeds.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND; ILLEGAL_TRANSITION (it is no approval, or does not wait for one now);
+   * REQUEST_ID_REUSED.
+   */
+  approveStep(
+    request: ApproveStepRequest,
+    callback: (error: ServiceError | null, response: ApproveStepResponse) => void,
+  ): ClientUnaryCall;
+  approveStep(
+    request: ApproveStepRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ApproveStepResponse) => void,
+  ): ClientUnaryCall;
+  approveStep(
+    request: ApproveStepRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ApproveStepResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Rejects what an approval step asks for: the step fails, and what the workflow's settings say of failures is done.
+   *
+   * Errors: as ApproveStep; INVALID_FIELD (a reason must be given).
+   */
+  rejectStep(
+    request: RejectStepRequest,
+    callback: (error: ServiceError | null, response: RejectStepResponse) => void,
+  ): ClientUnaryCall;
+  rejectStep(
+    request: RejectStepRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RejectStepResponse) => void,
+  ): ClientUnaryCall;
+  rejectStep(
+    request: RejectStepRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RejectStepResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Gives a workflow a message from outside. Every step that waits for a signal of that name succeeds with it, now or
+   * when its turn comes; a second one of the same name is refused.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; ILLEGAL_TRANSITION (no step waits for that name, it has arrived already, or the workflow
+   * has ended); INVALID_FIELD (the payload is too large); SECRET_KEY_MISSING; REQUEST_ID_REUSED.
+   */
+  sendSignal(
+    request: SendSignalRequest,
+    callback: (error: ServiceError | null, response: SendSignalResponse) => void,
+  ): ClientUnaryCall;
+  sendSignal(
+    request: SendSignalRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SendSignalResponse) => void,
+  ): ClientUnaryCall;
+  sendSignal(
+    request: SendSignalRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SendSignalResponse) => void,
   ): ClientUnaryCall;
   /**
    * Lists a workflow's steps in the plan's order, undos last, all pages as of one moment.

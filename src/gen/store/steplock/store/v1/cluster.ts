@@ -74,6 +74,8 @@ export interface ControllerRecord {
   endpoint: string;
   /** What it said of itself: a binary steplock.v1.DescribeResponse. */
   description: Buffer;
+  /** Whether it is an orchestrator. */
+  orchestrator: boolean;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -676,7 +678,14 @@ export const ShardRecord: MessageFns<ShardRecord> = {
 };
 
 function createBaseControllerRecord(): ControllerRecord {
-  return { unitId: "", controllerId: "", endpoint: "", description: Buffer.alloc(0), _unknownFields: {} };
+  return {
+    unitId: "",
+    controllerId: "",
+    endpoint: "",
+    description: Buffer.alloc(0),
+    orchestrator: false,
+    _unknownFields: {},
+  };
 }
 
 export const ControllerRecord: MessageFns<ControllerRecord> = {
@@ -692,6 +701,9 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
     }
     if (message.description.length !== 0) {
       writer.uint32(34).bytes(message.description);
+    }
+    if (message.orchestrator !== false) {
+      writer.uint32(40).bool(message.orchestrator);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -749,6 +761,14 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
             message.description = Buffer.from(reader.bytes());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.orchestrator = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -778,6 +798,7 @@ export const ControllerRecord: MessageFns<ControllerRecord> = {
     message.controllerId = object.controllerId ?? "";
     message.endpoint = object.endpoint ?? "";
     message.description = object.description ?? Buffer.alloc(0);
+    message.orchestrator = object.orchestrator ?? false;
     return message;
   },
 };

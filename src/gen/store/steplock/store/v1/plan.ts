@@ -57,6 +57,8 @@ export interface PlanChunk {
   groups: PlanGroup[];
   /** Methods that the steps name, as they were described at the start. */
   methods: PlanMethod[];
+  /** In the first chunk: the workflow's own output as JSON, references unresolved; empty for none. */
+  output: Buffer;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -114,7 +116,7 @@ export interface PlanStep {
   multiplier: number;
   /** Of one attempt; 0 (draft) for the method's own. */
   timeoutMs: number;
-  /** call, approval or signal. */
+  /** call, approval, signal or child. */
   kind: string;
   /** Approval's message or signal's name. */
   prompt: string;
@@ -163,7 +165,7 @@ export interface PlanMethod {
 }
 
 function createBasePlanChunk(): PlanChunk {
-  return { unitId: "", steps: [], groups: [], methods: [], _unknownFields: {} };
+  return { unitId: "", steps: [], groups: [], methods: [], output: Buffer.alloc(0), _unknownFields: {} };
 }
 
 export const PlanChunk: MessageFns<PlanChunk> = {
@@ -179,6 +181,9 @@ export const PlanChunk: MessageFns<PlanChunk> = {
     }
     for (const v of message.methods) {
       PlanMethod.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.output.length !== 0) {
+      writer.uint32(42).bytes(message.output);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -236,6 +241,14 @@ export const PlanChunk: MessageFns<PlanChunk> = {
             message.methods.push(PlanMethod.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.output = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -265,6 +278,7 @@ export const PlanChunk: MessageFns<PlanChunk> = {
     message.steps = object.steps?.map((e) => PlanStep.fromPartial(e)) || [];
     message.groups = object.groups?.map((e) => PlanGroup.fromPartial(e)) || [];
     message.methods = object.methods?.map((e) => PlanMethod.fromPartial(e)) || [];
+    message.output = object.output ?? Buffer.alloc(0);
     return message;
   },
 };

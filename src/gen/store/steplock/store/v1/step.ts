@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { ErrorRecord, MarkRecord } from "./workflow.js";
+import { ErrorRecord, HeadState, MarkRecord } from "./workflow.js";
 
 /** How a step, or an undo, ended. */
 export const OutcomeState = {
@@ -95,6 +95,10 @@ export interface StepRecord {
   incidentId: string;
   /** Keys of the permits that it still holds, because nobody knows whether its call has ended. */
   permits: string[];
+  /** The child that it started; empty for none. */
+  child: string;
+  /** The child's shard. */
+  childShard: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -199,6 +203,20 @@ export interface QueueItem {
   permits: string[];
   /** How long it is left alone, counted by each node from when it sees this. A node that starts counts anew. */
   delayMs: number;
+  /** As in the plan; empty for call. */
+  kind: string;
+  /** Of a step that waits: when it gives up, as the workflow's elapsed_ms; 0 for never. */
+  waitUntilElapsedMs: number;
+  /** The child that it waits for; empty for none (yet). */
+  child: string;
+  /** The child's shard. */
+  childShard: number;
+  /** Where the child stands, as far as is known here. */
+  childState: HeadState;
+  /** What the child was last asked to do; see model/waiting. */
+  childAsked: string;
+  /** Whose uid secrets are sealed for; empty for the workflow's own. */
+  secretScope: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -253,6 +271,8 @@ function createBaseStepRecord(): StepRecord {
     endTimeMs: 0,
     incidentId: "",
     permits: [],
+    child: "",
+    childShard: 0,
     _unknownFields: {},
   };
 }
@@ -306,6 +326,12 @@ export const StepRecord: MessageFns<StepRecord> = {
     }
     for (const v of message.permits) {
       writer.uint32(130).string(v!);
+    }
+    if (message.child !== "") {
+      writer.uint32(138).string(message.child);
+    }
+    if (message.childShard !== 0) {
+      writer.uint32(144).uint32(message.childShard);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -459,6 +485,22 @@ export const StepRecord: MessageFns<StepRecord> = {
             message.permits.push(reader.string());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.child = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.childShard = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -504,6 +546,8 @@ export const StepRecord: MessageFns<StepRecord> = {
     message.endTimeMs = object.endTimeMs ?? 0;
     message.incidentId = object.incidentId ?? "";
     message.permits = object.permits?.map((e) => e) || [];
+    message.child = object.child ?? "";
+    message.childShard = object.childShard ?? 0;
     return message;
   },
 };
@@ -770,6 +814,13 @@ function createBaseQueueItem(): QueueItem {
     limitClass: "",
     permits: [],
     delayMs: 0,
+    kind: "",
+    waitUntilElapsedMs: 0,
+    child: "",
+    childShard: 0,
+    childState: 0,
+    childAsked: "",
+    secretScope: "",
     _unknownFields: {},
   };
 }
@@ -871,6 +922,27 @@ export const QueueItem: MessageFns<QueueItem> = {
     }
     if (message.delayMs !== 0) {
       writer.uint32(256).int64(message.delayMs);
+    }
+    if (message.kind !== "") {
+      writer.uint32(266).string(message.kind);
+    }
+    if (message.waitUntilElapsedMs !== 0) {
+      writer.uint32(272).int64(message.waitUntilElapsedMs);
+    }
+    if (message.child !== "") {
+      writer.uint32(282).string(message.child);
+    }
+    if (message.childShard !== 0) {
+      writer.uint32(288).uint32(message.childShard);
+    }
+    if (message.childState !== 0) {
+      writer.uint32(296).int32(message.childState);
+    }
+    if (message.childAsked !== "") {
+      writer.uint32(306).string(message.childAsked);
+    }
+    if (message.secretScope !== "") {
+      writer.uint32(314).string(message.secretScope);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1155,6 +1227,62 @@ export const QueueItem: MessageFns<QueueItem> = {
             message.delayMs = longToNumber(reader.int64());
             continue;
           }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 34: {
+            if (tag !== 272) {
+              break;
+            }
+
+            message.waitUntilElapsedMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.child = reader.string();
+            continue;
+          }
+          case 36: {
+            if (tag !== 288) {
+              break;
+            }
+
+            message.childShard = reader.uint32();
+            continue;
+          }
+          case 37: {
+            if (tag !== 296) {
+              break;
+            }
+
+            message.childState = reader.int32() as any;
+            continue;
+          }
+          case 38: {
+            if (tag !== 306) {
+              break;
+            }
+
+            message.childAsked = reader.string();
+            continue;
+          }
+          case 39: {
+            if (tag !== 314) {
+              break;
+            }
+
+            message.secretScope = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1224,6 +1352,13 @@ export const QueueItem: MessageFns<QueueItem> = {
     message.limitClass = object.limitClass ?? "";
     message.permits = object.permits?.map((e) => e) || [];
     message.delayMs = object.delayMs ?? 0;
+    message.kind = object.kind ?? "";
+    message.waitUntilElapsedMs = object.waitUntilElapsedMs ?? 0;
+    message.child = object.child ?? "";
+    message.childShard = object.childShard ?? 0;
+    message.childState = object.childState ?? 0;
+    message.childAsked = object.childAsked ?? "";
+    message.secretScope = object.secretScope ?? "";
     return message;
   },
 };

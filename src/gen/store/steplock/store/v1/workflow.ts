@@ -151,12 +151,97 @@ export interface WorkflowHead {
    * it wrote this last is lost with it, which only delays.
    */
   elapsedMs: number;
+  /** Of a child. */
+  parent?:
+    | ParentRecord
+    | undefined;
+  /** Whom to tell the end; empty for nobody. */
+  callback: string;
+  /** How often it was told to be told. */
+  callbackSequence: number;
+  /** What children want to lock that is not locked yet. */
+  lateLocks: LateLocks[];
+  /** Of a child: its root has what it locks. */
+  locksGranted: boolean;
+  /** Children whose step was tried again with another one; they go when the workflow is deleted. */
+  formerChildren: ChildRef[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WorkflowHead_LabelsEntry {
   key: string;
   value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** A child by its place. */
+export interface ChildRef {
+  /** Its id. */
+  id: string;
+  /** Its shard. */
+  shard: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** Which step a child belongs to. */
+export interface ParentRecord {
+  /** The parent workflow. */
+  workflowId: string;
+  /** Its shard. */
+  shard: number;
+  /** The step. */
+  step: string;
+  /** The workflow without a parent above. */
+  rootId: string;
+  /** Its shard. */
+  rootShard: number;
+  /** Its uid: secrets of the whole tree are sealed for it. */
+  rootUid: string;
+  /** 1 for a child of a root. */
+  depth: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** What one child wants to lock beyond what its root has. */
+export interface LateLocks {
+  /** The child. */
+  child: string;
+  /** Its shard. */
+  childShard: number;
+  /** What; the tickets stand under the root's name. */
+  needs: LockNeed[];
+  /** When it came to wait, as elapsed_ms. */
+  sinceElapsedMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** signal/{shard}/{workflow}/{name}: a message from outside, kept until the workflow is deleted. */
+export interface SignalRecord {
+  /** The unit that wrote it. */
+  unitId: string;
+  /** Its name. */
+  name: string;
+  /** The payload as JSON, secrets sealed; empty for {}. */
+  payload: Buffer;
+  /** Who. */
+  actor: string;
+  /** When, by wall clock. */
+  timeMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** callback/{shard}/{workflow}/{sequence}: somebody is to be told how a workflow ended; gone once he was. */
+export interface CallbackRecord {
+  /** The unit that wrote it. */
+  unitId: string;
+  /** Whom. */
+  orchestrator: string;
+  /** 1 for the first. */
+  sequence: number;
+  /** How it ended. */
+  state: HeadState;
+  /** The workflow's uid. */
+  uid: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -268,7 +353,7 @@ export interface VerbRecord {
   unitId: string;
   /** The request's id. */
   requestId: string;
-  /** suspend, resume, cancel, rollback, retry, skip or delete. */
+  /** One of model/verbs; those of another workflow of the same tree among them. */
   verb: string;
   /** Who. */
   actor: string;
@@ -290,6 +375,20 @@ export interface VerbRecord {
   resource: string;
   /** For resolve: the incident's id. */
   incidentId: string;
+  /** For signal: its name. */
+  signal: string;
+  /** From a child: which. */
+  child: string;
+  /** Its shard. */
+  childShard: number;
+  /** Where it stands. */
+  childState: HeadState;
+  /** Why it did not succeed, or does not get its locks. */
+  error?:
+    | ErrorRecord
+    | undefined;
+  /** What it wants to lock. */
+  locks: LockNeed[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -337,6 +436,12 @@ function createBaseWorkflowHead(): WorkflowHead {
     requestId: "",
     locks: [],
     elapsedMs: 0,
+    parent: undefined,
+    callback: "",
+    callbackSequence: 0,
+    lateLocks: [],
+    locksGranted: false,
+    formerChildren: [],
     _unknownFields: {},
   };
 }
@@ -417,6 +522,24 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     }
     if (message.elapsedMs !== 0) {
       writer.uint32(200).int64(message.elapsedMs);
+    }
+    if (message.parent !== undefined) {
+      ParentRecord.encode(message.parent, writer.uint32(210).fork()).join();
+    }
+    if (message.callback !== "") {
+      writer.uint32(218).string(message.callback);
+    }
+    if (message.callbackSequence !== 0) {
+      writer.uint32(224).uint32(message.callbackSequence);
+    }
+    for (const v of message.lateLocks) {
+      LateLocks.encode(v!, writer.uint32(234).fork()).join();
+    }
+    if (message.locksGranted !== false) {
+      writer.uint32(240).bool(message.locksGranted);
+    }
+    for (const v of message.formerChildren) {
+      ChildRef.encode(v!, writer.uint32(250).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -645,6 +768,54 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
             message.elapsedMs = longToNumber(reader.int64());
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.parent = ParentRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.callback = reader.string();
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.callbackSequence = reader.uint32();
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.lateLocks.push(LateLocks.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.locksGranted = reader.bool();
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.formerChildren.push(ChildRef.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -709,6 +880,14 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     message.requestId = object.requestId ?? "";
     message.locks = object.locks?.map((e) => LockNeed.fromPartial(e)) || [];
     message.elapsedMs = object.elapsedMs ?? 0;
+    message.parent = (object.parent !== undefined && object.parent !== null)
+      ? ParentRecord.fromPartial(object.parent)
+      : undefined;
+    message.callback = object.callback ?? "";
+    message.callbackSequence = object.callbackSequence ?? 0;
+    message.lateLocks = object.lateLocks?.map((e) => LateLocks.fromPartial(e)) || [];
+    message.locksGranted = object.locksGranted ?? false;
+    message.formerChildren = object.formerChildren?.map((e) => ChildRef.fromPartial(e)) || [];
     return message;
   },
 };
@@ -792,6 +971,577 @@ export const WorkflowHead_LabelsEntry: MessageFns<WorkflowHead_LabelsEntry> = {
     const message = createBaseWorkflowHead_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseChildRef(): ChildRef {
+  return { id: "", shard: 0, _unknownFields: {} };
+}
+
+export const ChildRef: MessageFns<ChildRef> = {
+  encode(message: ChildRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.shard !== 0) {
+      writer.uint32(16).uint32(message.shard);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChildRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChildRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChildRef>): ChildRef {
+    return ChildRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChildRef>): ChildRef {
+    const message = createBaseChildRef();
+    message.id = object.id ?? "";
+    message.shard = object.shard ?? 0;
+    return message;
+  },
+};
+
+function createBaseParentRecord(): ParentRecord {
+  return { workflowId: "", shard: 0, step: "", rootId: "", rootShard: 0, rootUid: "", depth: 0, _unknownFields: {} };
+}
+
+export const ParentRecord: MessageFns<ParentRecord> = {
+  encode(message: ParentRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workflowId !== "") {
+      writer.uint32(10).string(message.workflowId);
+    }
+    if (message.shard !== 0) {
+      writer.uint32(16).uint32(message.shard);
+    }
+    if (message.step !== "") {
+      writer.uint32(26).string(message.step);
+    }
+    if (message.rootId !== "") {
+      writer.uint32(34).string(message.rootId);
+    }
+    if (message.rootShard !== 0) {
+      writer.uint32(40).uint32(message.rootShard);
+    }
+    if (message.rootUid !== "") {
+      writer.uint32(50).string(message.rootUid);
+    }
+    if (message.depth !== 0) {
+      writer.uint32(56).uint32(message.depth);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ParentRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseParentRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workflowId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rootId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.rootShard = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.rootUid = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.depth = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ParentRecord>): ParentRecord {
+    return ParentRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ParentRecord>): ParentRecord {
+    const message = createBaseParentRecord();
+    message.workflowId = object.workflowId ?? "";
+    message.shard = object.shard ?? 0;
+    message.step = object.step ?? "";
+    message.rootId = object.rootId ?? "";
+    message.rootShard = object.rootShard ?? 0;
+    message.rootUid = object.rootUid ?? "";
+    message.depth = object.depth ?? 0;
+    return message;
+  },
+};
+
+function createBaseLateLocks(): LateLocks {
+  return { child: "", childShard: 0, needs: [], sinceElapsedMs: 0, _unknownFields: {} };
+}
+
+export const LateLocks: MessageFns<LateLocks> = {
+  encode(message: LateLocks, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.child !== "") {
+      writer.uint32(10).string(message.child);
+    }
+    if (message.childShard !== 0) {
+      writer.uint32(16).uint32(message.childShard);
+    }
+    for (const v of message.needs) {
+      LockNeed.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.sinceElapsedMs !== 0) {
+      writer.uint32(32).int64(message.sinceElapsedMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LateLocks {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLateLocks();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.child = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.childShard = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.needs.push(LockNeed.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sinceElapsedMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LateLocks>): LateLocks {
+    return LateLocks.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LateLocks>): LateLocks {
+    const message = createBaseLateLocks();
+    message.child = object.child ?? "";
+    message.childShard = object.childShard ?? 0;
+    message.needs = object.needs?.map((e) => LockNeed.fromPartial(e)) || [];
+    message.sinceElapsedMs = object.sinceElapsedMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseSignalRecord(): SignalRecord {
+  return { unitId: "", name: "", payload: Buffer.alloc(0), actor: "", timeMs: 0, _unknownFields: {} };
+}
+
+export const SignalRecord: MessageFns<SignalRecord> = {
+  encode(message: SignalRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.payload.length !== 0) {
+      writer.uint32(26).bytes(message.payload);
+    }
+    if (message.actor !== "") {
+      writer.uint32(34).string(message.actor);
+    }
+    if (message.timeMs !== 0) {
+      writer.uint32(40).int64(message.timeMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignalRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignalRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.payload = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.timeMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignalRecord>): SignalRecord {
+    return SignalRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SignalRecord>): SignalRecord {
+    const message = createBaseSignalRecord();
+    message.unitId = object.unitId ?? "";
+    message.name = object.name ?? "";
+    message.payload = object.payload ?? Buffer.alloc(0);
+    message.actor = object.actor ?? "";
+    message.timeMs = object.timeMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseCallbackRecord(): CallbackRecord {
+  return { unitId: "", orchestrator: "", sequence: 0, state: 0, uid: "", _unknownFields: {} };
+}
+
+export const CallbackRecord: MessageFns<CallbackRecord> = {
+  encode(message: CallbackRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message.orchestrator !== "") {
+      writer.uint32(18).string(message.orchestrator);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(24).uint32(message.sequence);
+    }
+    if (message.state !== 0) {
+      writer.uint32(32).int32(message.state);
+    }
+    if (message.uid !== "") {
+      writer.uint32(42).string(message.uid);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallbackRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallbackRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.orchestrator = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sequence = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CallbackRecord>): CallbackRecord {
+    return CallbackRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CallbackRecord>): CallbackRecord {
+    const message = createBaseCallbackRecord();
+    message.unitId = object.unitId ?? "";
+    message.orchestrator = object.orchestrator ?? "";
+    message.sequence = object.sequence ?? 0;
+    message.state = object.state ?? 0;
+    message.uid = object.uid ?? "";
     return message;
   },
 };
@@ -1541,6 +2291,12 @@ function createBaseVerbRecord(): VerbRecord {
     digest: "",
     resource: "",
     incidentId: "",
+    signal: "",
+    child: "",
+    childShard: 0,
+    childState: 0,
+    error: undefined,
+    locks: [],
     _unknownFields: {},
   };
 }
@@ -1585,6 +2341,24 @@ export const VerbRecord: MessageFns<VerbRecord> = {
     }
     if (message.incidentId !== "") {
       writer.uint32(106).string(message.incidentId);
+    }
+    if (message.signal !== "") {
+      writer.uint32(114).string(message.signal);
+    }
+    if (message.child !== "") {
+      writer.uint32(122).string(message.child);
+    }
+    if (message.childShard !== 0) {
+      writer.uint32(128).uint32(message.childShard);
+    }
+    if (message.childState !== 0) {
+      writer.uint32(136).int32(message.childState);
+    }
+    if (message.error !== undefined) {
+      ErrorRecord.encode(message.error, writer.uint32(146).fork()).join();
+    }
+    for (const v of message.locks) {
+      LockNeed.encode(v!, writer.uint32(154).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1714,6 +2488,54 @@ export const VerbRecord: MessageFns<VerbRecord> = {
             message.incidentId = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.signal = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.child = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.childShard = reader.uint32();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.childState = reader.int32() as any;
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.error = ErrorRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.locks.push(LockNeed.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1752,6 +2574,14 @@ export const VerbRecord: MessageFns<VerbRecord> = {
     message.digest = object.digest ?? "";
     message.resource = object.resource ?? "";
     message.incidentId = object.incidentId ?? "";
+    message.signal = object.signal ?? "";
+    message.child = object.child ?? "";
+    message.childShard = object.childShard ?? 0;
+    message.childState = object.childState ?? 0;
+    message.error = (object.error !== undefined && object.error !== null)
+      ? ErrorRecord.fromPartial(object.error)
+      : undefined;
+    message.locks = object.locks?.map((e) => LockNeed.fromPartial(e)) || [];
     return message;
   },
 };

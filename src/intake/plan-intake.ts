@@ -1,35 +1,46 @@
 /** From the plan of a request to what is stored: parsed, frozen, hashed, its secrets sealed, cut into chunks. */
-import { isJsonObject, type JsonValue } from '../../base/json.js';
-import { SteplockError } from '../../errors/index.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../base/json.js';
+import type { ControllerDescription } from '../contract/contract.js';
+import { SteplockError } from '../errors/index.js';
 import {
   PlanChunk,
   PlanGroup,
   PlanMethod,
   PlanStep,
   type LockNeed,
-} from '../../gen/store/steplock/store/v1/plan.js';
-import type { GroupSpec, StepSpec } from '../../gen/wire/steplock/v1/plan.js';
-import { hasClearSecret, parseArguments } from '../../model/check-arguments.js';
+} from '../gen/store/steplock/store/v1/plan.js';
+import type { GroupSpec, StepSpec } from '../gen/wire/steplock/v1/plan.js';
+import { hasClearSecret, parseArguments } from '../model/check-arguments.js';
 import {
   checkCalls,
   freezePlan,
   planHash,
   type DraftPlaces,
+  type DraftPlan,
   type FreezeSources,
-} from '../../model/freeze-plan.js';
-import { limits } from '../../model/limits.js';
-import { uniteLocks } from '../../model/locks.js';
-import { parseGroup, parseStep } from '../../model/parse-plan.js';
-import { createPlan, type Plan } from '../../model/plan.js';
-import { mapSecrets, secretJson, type Sealer } from '../../model/secret.js';
-import { Violations } from '../../model/violations.js';
-import type { Api } from '../context.js';
+} from '../model/freeze-plan.js';
+import { limits } from '../model/limits.js';
+import { uniteLocks } from '../model/locks.js';
+import { parseGroup, parseOutput, parseStep } from '../model/parse-plan.js';
+import { createPlan, type Plan } from '../model/plan.js';
+import { mapSecrets, secretJson, type Sealer } from '../model/secret.js';
+import { Violations } from '../model/violations.js';
+import type { SchemaChecker } from '../model/schema.js';
+
+/** What taking a plan in needs. */
+export interface Intake {
+  /** What controllers and orchestrators say of themselves. */
+  readonly controllers: {
+    describe(name: string): ControllerDescription | undefined;
+    describeOrchestrator(name: string): ControllerDescription | undefined;
+  };
+  readonly checker: SchemaChecker;
+  /** Undefined when the node has no key. */
+  readonly sealer: Sealer | undefined;
+}
 
 /** The steps and groups of a request, in the form of a draft. */
-export interface Draft {
-  readonly steps: readonly PlanStep[];
-  readonly groups: readonly PlanGroup[];
-}
+export type Draft = DraftPlan;
 
 /** A plan ready to be stored. */
 export interface FrozenPlan {
@@ -46,6 +57,7 @@ export function parseDraft(
   steps: readonly StepSpec[],
   groups: readonly GroupSpec[],
   places: DraftPlaces,
+  output?: JsonObject,
 ): Draft {
   const violations = new Violations();
   // Before anything else looks at each of them.
@@ -60,6 +72,7 @@ export function parseDraft(
   const draft = {
     steps: steps.map((step, index) => parseStep(step, `${places.steps}[${index}]`, violations)),
     groups: groups.map((group, index) => parseGroup(group, `${places.groups}[${index}]`, violations)),
+    output: parseOutput(output, places.steps.replace(/steps$/, 'output'), violations),
   };
   violations.throwIfAny();
   return draft;
@@ -69,14 +82,19 @@ export function parseDraft(
  * Freezes a draft; secrets that came in clear are still so in what it gives. `areSealed`: it comes out of the store,
  * with its secrets sealed.
  *
- * @throws SteplockError INVALID_PLAN naming each place; CAPABILITY_UNSUPPORTED.
+ * @throws SteplockError INVALID_PLAN naming each place.
  */
-export function freezeDraft(api: Api, draft: Draft, places: DraftPlaces, areSealed = false): FrozenPlan {
+export function freezeDraft(
+  intake: Intake,
+  draft: Draft,
+  places: DraftPlaces,
+  areSealed = false,
+): FrozenPlan {
   const violations = new Violations();
-  const sources = { ...sourcesOf(api), areSealed };
-  const plan = freezePlan(draft.steps, draft.groups, places, sources, violations);
+  const sources = { ...sourcesOf(intake), areSealed };
+  const plan = freezePlan(draft, places, sources, violations);
   violations.throwIfAny();
-  const digest = api.sealer;
+  const digest = intake.sealer;
   return { plan, hash: planHash(plan, (bytes) => withSecrets(bytes, (text) => digest?.digest(text) ?? '')) };
 }
 
@@ -86,14 +104,18 @@ export function freezeDraft(api: Api, draft: Draft, places: DraftPlaces, areSeal
  *
  * @throws SteplockError INVALID_PLAN naming each place.
  */
-export function checkSteps(api: Api, draft: Draft, places: DraftPlaces): void {
+export function checkSteps(intake: Intake, draft: Draft, places: DraftPlaces): void {
   const violations = new Violations();
-  checkCalls(draft.steps, places.steps, sourcesOf(api), violations);
+  checkCalls(draft.steps, places.steps, sourcesOf(intake), violations);
   violations.throwIfAny();
 }
 
-function sourcesOf(api: Api): FreezeSources {
-  return { controller: (name) => api.controllers.describe(name), checker: api.runtime.checker };
+function sourcesOf({ controllers, checker }: Intake): FreezeSources {
+  return {
+    controller: (name) => controllers.describe(name),
+    orchestrator: (name) => controllers.describeOrchestrator(name),
+    checker,
+  };
 }
 
 /**
@@ -101,23 +123,23 @@ function sourcesOf(api: Api): FreezeSources {
  *
  * @throws SteplockError SECRET_KEY_MISSING when there are some and the node has no key.
  */
-export function sealPlan(api: Api, plan: Plan, uid: string): Plan {
+export function sealPlan(intake: Intake, plan: Plan, uid: string): Plan {
   if (!plan.steps.some(holdsClearSecret)) return plan;
-  const sealer = needSealer(api);
+  const sealer = needSealer(intake);
   const steps = plan.steps.map((step) => sealStep(step, sealer, uid));
-  return createPlan(steps, plan.groups, plan.methods);
+  return createPlan(steps, plan.groups, plan.methods, plan.output);
 }
 
 /** As {@link sealPlan}, for the steps of a draft. */
-export function sealDraft(api: Api, draft: Draft, uid: string): Draft {
+export function sealDraft(intake: Intake, draft: Draft, uid: string): Draft {
   if (!draft.steps.some(holdsClearSecret)) return draft;
-  const sealer = needSealer(api);
+  const sealer = needSealer(intake);
   return { ...draft, steps: draft.steps.map((step) => sealStep(step, sealer, uid)) };
 }
 
 /** @throws SteplockError SECRET_KEY_MISSING when the node has no key. */
-export function needSealer(api: Api): Sealer {
-  if (api.sealer !== undefined) return api.sealer;
+export function needSealer(intake: Intake): Sealer {
+  if (intake.sealer !== undefined) return intake.sealer;
   const wayOut =
     'send a reference ({"$secret": {"env": …}} or {"file": …}), or start the server with --secret-key-file';
   throw new SteplockError('SECRET_KEY_MISSING', `A secret in clear cannot be sealed here: ${wayOut}`);
@@ -185,12 +207,13 @@ export function toChunks(
     chunk.steps.push(step);
   }
   if (chunkBytes > 0) chunks.push(chunk);
+  if (chunks[0] !== undefined) chunks[0].output = Buffer.from(parts.output);
   checkPlanBytes(bytes, place);
   return chunks;
 }
 
 function emptyChunk(): PlanChunk {
-  return { unitId: '', steps: [], groups: [], methods: [] };
+  return { unitId: '', steps: [], groups: [], methods: [], output: Buffer.alloc(0) };
 }
 
 /** @throws SteplockError INVALID_PLAN when a plan of so many bytes is too large. */

@@ -1,14 +1,14 @@
 /** A workflow's settings between the wire and its head. */
-import { msToDate, msToDuration, durationToMs } from '../../base/duration.js';
-import { idPattern, idRule } from '../../base/ids.js';
-import { invalidField } from '../../errors/index.js';
-import { FailureAction, type WorkflowHead } from '../../gen/store/steplock/store/v1/workflow.js';
-import { OnFailure, RunningSteps, type WorkflowSettings } from '../../gen/wire/steplock/v1/workflow.js';
-import { problemOfLabels, sortLabels } from '../../model/labels.js';
-import { limits } from '../../model/limits.js';
-import { uniteLocks } from '../../model/locks.js';
-import { parseLocks, renderLocks } from '../../model/parse-locks.js';
-import type { LockNeed } from '../../gen/store/steplock/store/v1/plan.js';
+import { msToDate, msToDuration, durationToMs } from '../base/duration.js';
+import { idPattern, idRule } from '../base/ids.js';
+import { invalidField } from '../errors/index.js';
+import { FailureAction, type WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import { OnFailure, RunningSteps, type WorkflowSettings } from '../gen/wire/steplock/v1/workflow.js';
+import { problemOfLabels, sortLabels } from '../model/labels.js';
+import { limits } from '../model/limits.js';
+import { uniteLocks } from '../model/locks.js';
+import { parseLocks, renderLocks } from '../model/parse-locks.js';
+import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
 
 /** The fields of a head that the settings fill. */
 export type SettingFields = Pick<
@@ -23,6 +23,7 @@ export type SettingFields = Pick<
   | 'onFailure'
   | 'cancelRunningOnFailure'
   | 'description'
+  | 'callback'
 >;
 
 const defaultPriority = 5;
@@ -34,6 +35,7 @@ const noSettings: WorkflowSettings = {
   onFailure: OnFailure.UNSPECIFIED,
   runningSteps: RunningSteps.UNSPECIFIED,
   description: '',
+  callback: '',
 };
 
 /**
@@ -43,8 +45,9 @@ const noSettings: WorkflowSettings = {
  */
 export function parseSettings(given: WorkflowSettings | undefined): SettingFields {
   const settings = given ?? noSettings;
-  const { tenant, description } = settings;
+  const { tenant, description, callback } = settings;
   if (tenant !== '' && !idPattern.test(tenant)) throw invalidField('settings.tenant', idRule);
+  if (callback !== '' && !idPattern.test(callback)) throw invalidField('settings.callback', idRule);
   const priority = settings.priority ?? defaultPriority;
   if (priority > limits.priorityMax)
     throw invalidField('settings.priority', `must be 0 to ${limits.priorityMax}`);
@@ -65,6 +68,7 @@ export function parseSettings(given: WorkflowSettings | undefined): SettingField
     onFailure: failureAction(settings.onFailure),
     cancelRunningOnFailure: settings.runningSteps === RunningSteps.CANCEL,
     description,
+    callback,
     locks: parseWorkflowLocks(settings),
   };
 }
@@ -125,6 +129,7 @@ export function renderSettings(head: WorkflowHead): WorkflowSettings {
     runningSteps: head.cancelRunningOnFailure ? RunningSteps.CANCEL : RunningSteps.LET_END,
     description: head.description,
     locks: renderLocks(head.locks),
+    callback: head.callback,
   };
 }
 

@@ -1,0 +1,140 @@
+/**
+ * What children lock is taken by their root, in its name and until it has ended: a child's success is provisional until
+ * then. What the root has not locked from the start is waited for with a deadline, since two roots could wait for each
+ * other. No I/O.
+ */
+import type { WorkflowId } from '../base/ids.js';
+import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
+import { LockKind } from '../gen/store/steplock/store/v1/plan.js';
+import type { ErrorRecord, LateLocks, VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
+import { errorRecord } from '../model/attempt.js';
+import { limits } from '../model/limits.js';
+import { uniteLocks } from '../model/locks.js';
+import { isStopped } from '../model/workflow-state.js';
+import type { Compare } from '../store/store.js';
+import type { Run } from './run.js';
+import { treeVerb } from './tree-verbs.js';
+import type { Turn } from './turn.js';
+
+/** What it looks at beside the run. */
+export interface LateLockInputs {
+  readonly nowMs: number;
+  readonly elapsedMs: number;
+  /** If nobody comes before that ticket of the workflow: the conditions under which that is true. */
+  readonly lateGuards: (run: Run, ticket: number, need: LockNeed) => readonly Compare[] | undefined;
+}
+
+/** A child wants locks. */
+export function wantLocks(
+  run: Run,
+  verb: VerbRecord,
+  { nowMs, elapsedMs }: LateLockInputs,
+  turn: Turn,
+): void {
+  // It will be told to stop.
+  if (isStopped(run.head.state)) return;
+  const refusal = refusalOf(run, verb.locks);
+  const entry = {
+    child: verb.child,
+    childShard: verb.childShard,
+    needs: verb.locks,
+    sinceElapsedMs: elapsedMs,
+  };
+  if (refusal !== undefined) {
+    tell(run, entry, refusal, nowMs, turn);
+    return;
+  }
+  for (const need of verb.locks) {
+    if (isHeld(run, need) || waitsFor(run, need)) continue;
+    turn.add({ kind: 'ticket', need, timeMs: nowMs, isLate: true });
+  }
+  run.head = { ...run.head, lateLocks: [...run.head.lateLocks, entry] };
+  turn.headChanged = true;
+  // Its place is known once its tickets are written.
+  turn.hasMore = true;
+}
+
+/** Tells the children that have what they want, and those whose time is up. */
+export function settleLateLocks(run: Run, inputs: LateLockInputs, turn: Turn): void {
+  if (run.head.lateLocks.length === 0) return;
+  if (isStopped(run.head.state)) {
+    drop(run, run.head.lateLocks, turn);
+    return;
+  }
+  for (const late of run.head.lateLocks) {
+    if (!turn.hasRoom) {
+      turn.hasMore = true;
+      return;
+    }
+    if (grant(run, late, inputs, turn)) continue;
+    const leftMs = late.sinceElapsedMs + limits.lateLockMs - inputs.elapsedMs;
+    if (leftMs > 0) {
+      turn.wakeAt(inputs.nowMs + leftMs);
+      continue;
+    }
+    drop(run, [late], turn);
+    const names = late.needs.map(({ resource }) => resource).join(', ');
+    const message = `It waited ${limits.lateLockMs / 1_000} s to lock ${names}`;
+    tell(run, late, errorRecord('LOCK_TIMEOUT', message, true), inputs.nowMs, turn);
+  }
+}
+
+function grant(run: Run, late: LateLocks, inputs: LateLockInputs, turn: Turn): boolean {
+  const guards: Compare[] = [];
+  for (const need of late.needs) {
+    if (isHeld(run, need)) continue;
+    const ticket = run.lateTickets.get(need.resource);
+    // Written by this very turn, or by the one before: it is looked at in the next.
+    const own = ticket === undefined ? undefined : inputs.lateGuards(run, ticket, need);
+    if (own === undefined) return false;
+    guards.push(...own);
+  }
+  turn.add({ kind: 'grant', guards });
+  const lateLocks = run.head.lateLocks.filter((each) => each !== late);
+  run.head = { ...run.head, lateLocks, locks: uniteLocks([run.head.locks, late.needs]) };
+  turn.headChanged = true;
+  tell(run, late, undefined, inputs.nowMs, turn);
+  return true;
+}
+
+function drop(run: Run, dropped: readonly LateLocks[], turn: Turn): void {
+  run.head = { ...run.head, lateLocks: run.head.lateLocks.filter((late) => !dropped.includes(late)) };
+  turn.headChanged = true;
+  for (const need of dropped.flatMap(({ needs }) => needs)) {
+    if (isHeld(run, need) || waitsFor(run, need) || !run.lateTickets.delete(need.resource)) continue;
+    turn.add({ kind: 'unlock', need });
+  }
+}
+
+function refusalOf(run: Run, needs: readonly LockNeed[]): ErrorRecord | undefined {
+  const known = [...run.head.locks, ...run.head.lateLocks.flatMap((late) => late.needs)];
+  const upgraded = needs.find(
+    ({ resource, kind }) =>
+      kind === LockKind.EXCLUSIVE && known.some((each) => each.resource === resource && each.kind !== kind),
+  );
+  if (upgraded !== undefined) {
+    const message = `${upgraded.resource} is locked shared by its root: let that lock it exclusively`;
+    return errorRecord('LOCK_UPGRADE', message, false);
+  }
+  if (uniteLocks([known, needs]).length <= limits.treeLocksMax) return undefined;
+  const message = `A workflow with all its children locks ${limits.treeLocksMax} resources at most`;
+  return errorRecord('INVALID_CHILD_PLAN', message, false);
+}
+
+/** Whether the root has it; exclusively covers shared. */
+function isHeld(run: Run, { resource, kind }: LockNeed): boolean {
+  return run.head.locks.some(
+    (each) => each.resource === resource && (each.kind === kind || each.kind === LockKind.EXCLUSIVE),
+  );
+}
+
+function waitsFor(run: Run, { resource }: LockNeed): boolean {
+  return run.head.lateLocks.some((late) => late.needs.some((need) => need.resource === resource));
+}
+
+function tell(run: Run, late: LateLocks, error: ErrorRecord | undefined, nowMs: number, turn: Turn): void {
+  const to = { id: late.child as WorkflowId, shard: late.childShard };
+  const verb = error === undefined ? 'locks-granted' : 'locks-refused';
+  const said = { timeMs: nowMs, ...(error === undefined ? {} : { error }) };
+  turn.add({ kind: 'tell', to, record: treeVerb(verb, run.key, said) });
+}
