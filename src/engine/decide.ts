@@ -31,7 +31,7 @@ export interface Inputs {
   /** Claims a slot of this node for a step that is about to be queued, if one is free. */
   readonly reserve: Reserve;
   /** If nobody comes before the workflow for what it locks: the conditions under which that is true. */
-  readonly lockGuards?: (run: Run) => readonly Compare[] | undefined;
+  readonly lockGuards: (run: Run) => readonly Compare[] | undefined;
 }
 
 const S = HeadState;
@@ -119,7 +119,7 @@ function advanceScheduled(run: Run, nowMs: number, turn: Turn): void {
 function advanceQueued(run: Run, { nowMs, lockGuards }: Inputs, turn: Turn): void {
   const isWaiting = run.head.locks.length > 0;
   // Its place is known once its tickets are written.
-  const guards = isWaiting && run.ticket === 0 ? undefined : lockGuards?.(run);
+  const guards = isWaiting && run.ticket === 0 ? undefined : lockGuards(run);
   if (guards === undefined) return;
   turn.add({ kind: 'grant', guards });
   begin(run, nowMs, turn);

@@ -39,7 +39,7 @@ export interface LoadedWorkflow {
   readonly verbs: ReadonlyMap<string, Entry<VerbRecord>>;
   readonly incidents: ReadonlyMap<string, Entry<IncidentRecord>>;
   /** Create revision of its tickets for what it locks; 0 if it has none. */
-  readonly ticket?: number;
+  readonly ticket: number;
 }
 
 /** See the head of this file. */
@@ -69,7 +69,7 @@ export class Run {
     this.plan = loaded.plan;
     this.head = loaded.head;
     this.liveRevision = loaded.liveRevision;
-    this.ticket = loaded.ticket ?? 0;
+    this.ticket = loaded.ticket;
     this.records = new Map(loaded.records);
     this.items = new Map(loaded.items);
     this.verbs = new Map(loaded.verbs);
@@ -109,12 +109,6 @@ export class Run {
     if (this.#backward !== undefined) return;
     this.#backward = new Countdown(this.plan.graph, 'backward');
     this.#clearFrom(this.#backward.roots());
-  }
-
-  /** Whether everything that depends on the step is cleared. */
-  isClearAbove(step: StepId): boolean {
-    const index = this.plan.indexOf.get(undoneOf(step));
-    return index !== undefined && this.#backward?.isReached(index) === true;
   }
 
   /** A step, or an undo, has ended: its record comes and its item goes in one, or it would look as if it never ran. */

@@ -17,9 +17,9 @@ export interface VerbView {
   /** Whether a failed or unknown step of the plan stands in the way of resuming. */
   readonly hasFailedStep: boolean;
   /** For break: whether the workflow locks the resource. */
-  readonly hasLock?: boolean;
+  readonly hasLock: boolean;
   /** For resolve: whether that incident is open. */
-  readonly isIncidentOpen?: boolean;
+  readonly isIncidentOpen: boolean;
   /** Whether an incident is open. */
   readonly hasOpenIncident: boolean;
   /** For retry and skip: the step's outcome, its undone step's outcome, and its queue item. */
@@ -29,7 +29,7 @@ export interface VerbView {
     readonly undone: StepRecord | undefined;
     readonly item: QueueItem | undefined;
     /** The queue item of its undo; undefined for an undo. */
-    readonly undoItem?: QueueItem | undefined;
+    readonly undoItem: QueueItem | undefined;
     /** Whether there is a method that undoes it. */
     readonly hasUndoMethod: boolean;
   };
@@ -57,10 +57,10 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
       return refusalOfSkip(view);
     case 'resolve':
       if (!isFinal(view.state)) return `the workflow is ${stateName(view.state)}: retry or skip the step`;
-      return view.isIncidentOpen === true ? undefined : 'the incident is resolved';
+      return view.isIncidentOpen ? undefined : 'the incident is resolved';
     case 'break':
       if (isFinal(view.state) || view.state === S.DELETING) return `the workflow is ${stateName(view.state)}`;
-      return view.hasLock === true ? undefined : 'the workflow does not lock that resource';
+      return view.hasLock ? undefined : 'the workflow does not lock that resource';
     case 'resume':
       if (view.hasFailedStep && !isRollingBack(view.state)) {
         return 'a step that failed, or of which nobody knows what came of it, stands in the way: retry or skip it first, or roll back';

@@ -19,7 +19,11 @@ async function decideAt(
   });
   await driven.turns();
   const turn = new Turn();
-  decide(driven.run, { reports: [], nowMs, elapsedMs, reserve: () => undefined }, turn);
+  decide(
+    driven.run,
+    { reports: [], nowMs, elapsedMs, reserve: () => undefined, lockGuards: () => undefined },
+    turn,
+  );
   return { driven, turn };
 }
 

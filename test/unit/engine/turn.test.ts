@@ -72,7 +72,11 @@ describe('A turn', () => {
     const report = driven.reportOf('a', succeeded);
     const live = driven.run.liveRevision;
     const turn = new Turn();
-    decide(driven.run, { reports: [report], nowMs: 9, elapsedMs: 0, reserve: () => undefined }, turn);
+    decide(
+      driven.run,
+      { reports: [report], nowMs: 9, elapsedMs: 0, reserve: () => undefined, lockGuards: () => undefined },
+      turn,
+    );
     const unit = unitOfTurn(driven.run, turn, 77, 'u1');
     expect(turn.changes.map(({ kind }) => kind)).to.deep.equal(['record', 'enqueue']);
     expect(unit.ops.map((op) => `${op.type} ${op.type === 'put' ? op.key : placeOf(op.at)}`)).to.deep.equal([

@@ -218,7 +218,11 @@ describe('Verbs', () => {
     for (const [verb, revision] of left)
       driven.run.verbs.set(verb, { record: verbRecord(verb, verb), revision });
     const turn = new Turn();
-    decide(driven.run, { reports: [], nowMs: 1, elapsedMs: 0, reserve: () => undefined }, turn);
+    decide(
+      driven.run,
+      { reports: [], nowMs: 1, elapsedMs: 0, reserve: () => undefined, lockGuards: () => undefined },
+      turn,
+    );
     expect(driven.run.head.history.map(({ verb }) => verb)).to.deep.equal(['suspend', 'resume', 'cancel']);
     expect(driven.run.verbs.size).to.equal(0);
   });

@@ -81,6 +81,8 @@ describe('Which verb is allowed', () => {
     state,
     hasFailedStep: false,
     hasOpenIncident: false,
+    hasLock: false,
+    isIncidentOpen: false,
     ...patch,
   });
   const allowedIn = (verb: Verb, patch: Partial<VerbView> = {}): string[] =>
@@ -129,6 +131,7 @@ describe('Which verb is allowed', () => {
       record: undefined,
       undone: undefined,
       item: undefined,
+      undoItem: undefined,
       hasUndoMethod: true,
     };
     const forward = ['RUNNING', 'SUSPENDING', 'SUSPENDED'];
@@ -150,7 +153,13 @@ describe('Which verb is allowed', () => {
   });
 
   it('leaves alone a step that is running; what only waits in the queue can be skipped but not retried', () => {
-    const base = { id: 's' as StepId, record: undefined, undone: undefined, hasUndoMethod: true };
+    const base = {
+      id: 's' as StepId,
+      record: undefined,
+      undone: undefined,
+      undoItem: undefined,
+      hasUndoMethod: true,
+    };
     const running = { step: { ...base, item: queueItem({ inDoubt: true }) } };
     const claimed = { step: { ...base, item: queueItem({ claim: { node: 'n', session: 1, timeMs: 1 } }) } };
     const waiting = { step: { ...base, item: queueItem() } };
@@ -162,7 +171,8 @@ describe('Which verb is allowed', () => {
 
   it('retries an undo that failed, or that nobody dared to begin, if there is a method for it', () => {
     const undone = stepRecord('s', OutcomeState.UNKNOWN);
-    const undo = { id: 'undo.s' as StepId, record: undefined, undone, item: undefined, hasUndoMethod: true };
+    const none = { record: undefined, item: undefined, undoItem: undefined };
+    const undo = { ...none, id: 'undo.s' as StepId, undone, hasUndoMethod: true };
     const back = ['ROLLING_BACK', 'ROLLBACK_SUSPENDING', 'ROLLBACK_SUSPENDED', 'ROLLBACK_BLOCKED'];
     expect(allowedIn('retry', { step: undo })).to.deep.equal(back);
     expect(allowedIn('retry', { step: { ...undo, hasUndoMethod: false } })).to.deep.equal([]);
