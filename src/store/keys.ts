@@ -80,7 +80,6 @@ export const keys = {
 export const ranges = {
   /** Every key of the cluster. Keys are ASCII and begin with a letter. */
   all: { start: '', end: '~' },
-  liveOfShard: (shard: number): KeyRange => prefixRange(`${prefixes.live}${shardText(shard)}/`),
   chunks: (kind: ChunkKind, workflow: WorkflowKey): KeyRange =>
     prefixRange(`${inWorkflow(prefixes[kind], workflow)}/`),
   steps: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.step, workflow)}/`),
