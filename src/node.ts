@@ -17,6 +17,7 @@ import type { SecretSource } from './remote/resolve-secrets.js';
 import type { Api } from './rpc/context.js';
 import { createApiServer } from './rpc/server.js';
 import { Housekeeper } from './runtime/housekeeper.js';
+import { IncidentWebhook, postTo, type IncidentWebhookOptions } from './runtime/incident-webhook.js';
 import { NodeRuntime } from './runtime/node-runtime.js';
 import type { NodeRuntimeOptions } from './runtime/runtime-options.js';
 import { createSecretVault } from './runtime/secret-vault.js';
@@ -24,6 +25,7 @@ import { SpaceKeeper } from './runtime/space-keeper.js';
 import { createEmbeddedStore, dataDirError, makeDataDir, openEmbeddedStore } from './store/embedded/index.js';
 import { createEtcdStore } from './store/etcd/index.js';
 import type { Store } from './store/store.js';
+import type { Unit, UnitResult } from './store/unit.js';
 import { version } from './version.js';
 
 /** A node that runs. */
@@ -86,21 +88,16 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
   const { cache } = runtime;
   const space = new SpaceKeeper({ store, cache, clock, log, isKeeper, historyMs: settings.historyMs });
-  const housekeeper = new Housekeeper({
-    store,
-    clock,
-    random,
-    log,
-    isKeeper,
-    commit: async (unit) => await runtime.commit(unit),
-  });
+  const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+  const housekeeper = new Housekeeper({ store, clock, random, log, isKeeper, commit });
+  const tellIncidents = openWebhook(settings, { store, cache, clock, random, log, isKeeper, commit });
   const api: Api = { runtime, store, controllers, space, sealer, clock, random, log };
   const server = await createApiServer(api, settings.listen, clock, settings.hasReflection);
   runtime.start();
   const unfollow = runtime.onMembership((isMember) => {
     server.setServing(isMember);
   });
-  const background = [space.run(scope.signal), housekeeper.run(scope.signal)];
+  const background = [space.run(scope.signal), housekeeper.run(scope.signal), tellIncidents(scope.signal)];
   log.info(
     { node: settings.nodeId, address: server.address, store: settings.store.kind, version },
     'node listens',
@@ -132,6 +129,22 @@ function membershipOf({
   capacityOf,
 }: NodeSettings): Pick<NodeRuntimeOptions, 'neighborhood' | 'labels' | 'capacity' | 'capacityOf'> {
   return { neighborhood, labels, capacity, capacityOf: new Map(Object.entries(capacityOf)) };
+}
+
+/** Gives what tells of incidents until its signal aborts; it does nothing without a webhook. */
+function openWebhook(
+  { incidentWebhook, nodeId, store }: NodeSettings,
+  parts: Omit<IncidentWebhookOptions, 'post' | 'nodeId' | 'cluster'>,
+): (signal: AbortSignal) => Promise<void> {
+  if (incidentWebhook === undefined)
+    return async () => {
+      await Promise.resolve();
+    };
+  const cluster = store.kind === 'etcd' ? store.prefix : '';
+  const webhook = new IncidentWebhook({ ...parts, post: postTo(incidentWebhook), nodeId, cluster });
+  return async (signal) => {
+    await webhook.run(signal);
+  };
 }
 
 function secretSource(settings: NodeSettings, { env }: NodeExtras): SecretSource {

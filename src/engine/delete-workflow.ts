@@ -32,6 +32,7 @@ export async function deleteWorkflow(run: Run, options: DeleteOptions): Promise<
     ranges.queue(key),
     ranges.verbs(key),
     ranges.incidents(key),
+    ranges.webhooks(key),
   ];
   let liveRevision = run.liveRevision;
   for (const range of parts) {

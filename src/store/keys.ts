@@ -27,6 +27,7 @@ export const prefixes = {
   queue: 'queue/',
   request: 'request/',
   incident: 'incident/',
+  webhook: 'webhook/',
   lock: 'lock/',
   permit: 'permit/',
   controller: 'controller/',
@@ -71,6 +72,8 @@ export const keys = {
   request: (requestId: string): string => `${prefixes.request}${requestId}`,
   incident: (workflow: WorkflowKey, name: string): string =>
     `${inWorkflow(prefixes.incident, workflow)}/${name}`,
+  webhook: (workflow: WorkflowKey, name: string): string =>
+    `${inWorkflow(prefixes.webhook, workflow)}/${name}`,
   lock: ({ resource, mode, workflow }: LockKey): string =>
     inWorkflow(lockModePrefix(resource, mode), workflow),
   controller: (id: string): string => `${prefixes.controller}${id}`,
@@ -90,6 +93,7 @@ export const ranges = {
   /** All tickets for a resource. */
   locks: (resource: string): KeyRange => prefixRange(lockPrefix(resource)),
   incidents: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.incident, workflow)}/`),
+  webhooks: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.webhook, workflow)}/`),
 };
 
 /** What a key of a workflow names; undefined for keys of other things. */
