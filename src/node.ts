@@ -18,6 +18,7 @@ import type { SecretSource } from './remote/resolve-secrets.js';
 import type { Api } from './rpc/context.js';
 import { createApiServer } from './rpc/server.js';
 import { Housekeeper } from './runtime/housekeeper.js';
+import { IncidentWebhook, postTo, type IncidentWebhookOptions } from './runtime/incident-webhook.js';
 import { NodeRuntime } from './runtime/node-runtime.js';
 import type { NodeRuntimeOptions } from './runtime/runtime-options.js';
 import { createSecretVault } from './runtime/secret-vault.js';
@@ -25,6 +26,7 @@ import { SpaceKeeper } from './runtime/space-keeper.js';
 import { createEmbeddedStore, dataDirError, makeDataDir, openEmbeddedStore } from './store/embedded/index.js';
 import { createEtcdStore } from './store/etcd/index.js';
 import type { Store } from './store/store.js';
+import type { Unit, UnitResult } from './store/unit.js';
 import { version } from './version.js';
 
 /** A node that runs. */
@@ -59,48 +61,15 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const { log } = extras;
   const clock = systemClock;
   const random = systemRandom;
-  const sealer = await openSealer(settings);
-  const locals = await localControllers(settings, extras);
-  const orchestrators = extras.orchestrators ?? new Map<string, OrchestratorPort>();
-  const store = await openStore(settings);
+  const address = (): string => server.address;
+  const { store, runtime, controllers, sealer } = await openParts(settings, extras, address);
   const scope = new AbortScope();
-  const runtime = new NodeRuntime({
-    store,
-    clock,
-    random,
-    log,
-    nodeId: settings.nodeId as NodeId,
-    address: () => server.address,
-    version,
-    ...membershipOf(settings),
-    ttlMs: settings.leaseTtlMs,
-    shards: settings.shards,
-    resyncMs: settings.resyncMs,
-    controllers: laterRegistry(() => controllers),
-    sealer,
-    localControllers: [...locals.keys(), ...orchestrators.keys()],
-    secrets: createSecretVault(sealer, secretSource(settings, extras)),
-  });
-  const controllers: ControllerRegistry = new ControllerRegistry({
-    log,
-    locals,
-    checker: runtime.checker,
-    orchestrators,
-    connect: (endpoint, description) => createRemoteController(endpoint, description, clock),
-    connectOrchestrator: (endpoint, description) => createRemoteOrchestrator(endpoint, description, clock),
-  });
-  controllers.follow(runtime.cache);
   const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
   const { cache } = runtime;
   const space = new SpaceKeeper({ store, cache, clock, log, isKeeper, historyMs: settings.historyMs });
-  const housekeeper = new Housekeeper({
-    store,
-    clock,
-    random,
-    log,
-    isKeeper,
-    commit: async (unit) => await runtime.commit(unit),
-  });
+  const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+  const housekeeper = new Housekeeper({ store, clock, random, log, isKeeper, commit });
+  const tellIncidents = openWebhook(settings, { store, cache, clock, random, log, isKeeper, commit });
   const intake = { controllers, checker: runtime.checker, sealer };
   const api: Api = { runtime, store, controllers, space, intake, clock, random, log };
   const server = await createApiServer(api, settings.listen, clock, settings.hasReflection);
@@ -108,7 +77,7 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const unfollow = runtime.onMembership((isMember) => {
     server.setServing(isMember);
   });
-  const background = [space.run(scope.signal), housekeeper.run(scope.signal)];
+  const background = [space.run(scope.signal), housekeeper.run(scope.signal), tellIncidents(scope.signal)];
   log.info(
     { node: settings.nodeId, address: server.address, store: settings.store.kind, version },
     'node listens',
@@ -132,6 +101,55 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   return { address: server.address, api, joined, close };
 }
 
+interface NodeParts {
+  readonly store: Store;
+  readonly runtime: NodeRuntime;
+  readonly controllers: ControllerRegistry;
+  readonly sealer: Sealer | undefined;
+}
+
+/** What a node is, without its network face. */
+async function openParts(
+  settings: NodeSettings,
+  extras: NodeExtras,
+  address: () => string,
+): Promise<NodeParts> {
+  const { log } = extras;
+  const clock = systemClock;
+  const random = systemRandom;
+  const sealer = await openSealer(settings);
+  const locals = await localControllers(settings, extras);
+  const orchestrators = extras.orchestrators ?? new Map<string, OrchestratorPort>();
+  const store = await openStore(settings);
+  const runtime = new NodeRuntime({
+    store,
+    clock,
+    random,
+    log,
+    nodeId: settings.nodeId as NodeId,
+    address,
+    version,
+    ...membershipOf(settings),
+    ttlMs: settings.leaseTtlMs,
+    shards: settings.shards,
+    resyncMs: settings.resyncMs,
+    controllers: laterRegistry(() => controllers),
+    sealer,
+    localControllers: [...locals.keys(), ...orchestrators.keys()],
+    secrets: createSecretVault(sealer, secretSource(settings, extras)),
+  });
+  const controllers: ControllerRegistry = new ControllerRegistry({
+    log,
+    locals,
+    checker: runtime.checker,
+    orchestrators,
+    connect: (endpoint, description) => createRemoteController(endpoint, description, clock),
+    connectOrchestrator: (endpoint, description) => createRemoteOrchestrator(endpoint, description, clock),
+  });
+  controllers.follow(runtime.cache);
+  return { store, runtime, controllers, sealer };
+}
+
 /** The registry follows the cache of the runtime, which needs it: each call looks for it anew. */
 function laterRegistry(registry: () => ControllerRegistry): NodeRuntimeOptions['controllers'] {
   return {
@@ -150,6 +168,22 @@ function membershipOf({
   capacityOf,
 }: NodeSettings): Pick<NodeRuntimeOptions, 'neighborhood' | 'labels' | 'capacity' | 'capacityOf'> {
   return { neighborhood, labels, capacity, capacityOf: new Map(Object.entries(capacityOf)) };
+}
+
+/** Gives what tells of incidents until its signal aborts; it does nothing without a webhook. */
+function openWebhook(
+  { incidentWebhook, nodeId, store }: NodeSettings,
+  parts: Omit<IncidentWebhookOptions, 'post' | 'nodeId' | 'cluster'>,
+): (signal: AbortSignal) => Promise<void> {
+  if (incidentWebhook === undefined)
+    return async () => {
+      await Promise.resolve();
+    };
+  const cluster = store.kind === 'etcd' ? store.prefix : '';
+  const webhook = new IncidentWebhook({ ...parts, post: postTo(incidentWebhook), nodeId, cluster });
+  return async (signal) => {
+    await webhook.run(signal);
+  };
 }
 
 function secretSource(settings: NodeSettings, { env }: NodeExtras): SecretSource {

@@ -47,20 +47,6 @@ export class AbortScope {
   }
 }
 
-/** Gives the promise's value, or throws the signal's reason as soon as it aborts; the work itself goes on. */
-export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return await new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', onAbort);
-    });
-  });
-}
-
 /**
  * Says that many may listen to the signal: thousands of calls run under one session. Whoever listens for less than
  * the signal's life takes his listener away again.

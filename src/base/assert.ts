@@ -13,11 +13,6 @@ export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new AssertionError(message);
 }
 
-/** For the default branch of an exhaustive switch. */
-export function unreachable(value: never): never {
-  throw new AssertionError(`Unreachable: ${String(value)}`);
-}
-
 /** Gives the value, which must be there. */
 export function present<T>(value: T | null | undefined, what: string): T {
   assert(value !== undefined && value !== null, `${what} is missing`);

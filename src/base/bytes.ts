@@ -22,8 +22,3 @@ export function fromUtf8(bytes: Uint8Array): string {
 export function sha256Hex(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
-
-/** Whether two byte strings are the same. */
-export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return Buffer.compare(left, right) === 0;
-}

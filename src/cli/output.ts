@@ -52,6 +52,11 @@ export function printable(text: string): string {
   return text.replace(controls, (control) => (/\s/.test(control) ? ' ' : '\uFFFD'));
 }
 
+/** As {@link printable}, but for line breaks: what is said in several lines stays so. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
 /** A table without lines, columns two apart. */
 export function renderTable(head: readonly string[], body: readonly (readonly string[])[]): string {
   const table = new Table({

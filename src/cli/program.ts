@@ -12,6 +12,7 @@ import { addLockCommands } from './lock-commands.js';
 import { addNodeCommands } from './node-commands.js';
 import { UsageError, type CliContext } from './context.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { printableLines } from './output.js';
 import { PlanFileError } from './plan-file.js';
 import { addServerCommands } from './server-commands.js';
 import { addWorkflowCommands } from './workflow-commands.js';
@@ -23,7 +24,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
     await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     const { code, message } = explain(error);
-    if (message !== '') context.terminal.err(`steplock: ${message}\n`);
+    if (message !== '') context.terminal.err(`steplock: ${printableLines(message)}\n`);
     context.setExitCode(code);
   }
 }
@@ -39,7 +40,7 @@ function createProgram(context: CliContext): Command {
         context.terminal.out(text);
       },
       writeErr: (text) => {
-        context.terminal.err(text);
+        context.terminal.err(printableLines(text));
       },
     })
     .exitOverride();

@@ -20,6 +20,7 @@ interface NodeOptions {
   readonly controllers?: string;
   readonly secretKeyFile?: string;
   readonly secretDir?: string;
+  readonly incidentWebhook?: string;
   readonly logLevel: string;
   readonly reflection: boolean;
   readonly neighborhood: string;
@@ -104,6 +105,11 @@ function withNodeOptions(command: Command): Command {
     )
     .option('--secret-dir <directory>', 'directory of files with secrets')
     .addOption(
+      new Option('--incident-webhook <url>', 'where each incident that opens is posted to').env(
+        'STEPLOCK_INCIDENT_WEBHOOK',
+      ),
+    )
+    .addOption(
       new Option('--log-level <level>', 'what is logged')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
@@ -175,6 +181,7 @@ function toSettings(options: NodeOptions, store: StoreSettings): NodeSettings {
     secretDir: options.secretDir,
     secretEnvPrefix,
     controllersFile: options.controllers,
+    incidentWebhook: options.incidentWebhook,
     hasReflection: options.reflection,
   };
 }

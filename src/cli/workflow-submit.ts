@@ -18,7 +18,7 @@ import {
 } from './context.js';
 import { exitCodes } from './exit-codes.js';
 import { follow } from './live.js';
-import { printResult } from './output.js';
+import { printable, printResult } from './output.js';
 import { parsePlanFile, type PlanFile } from './plan-file.js';
 import { printWorkflow } from './print-workflow.js';
 
@@ -94,7 +94,10 @@ function withPlaces(error: unknown, plan: PlanFile, file: string): unknown {
   if (!(error instanceof SteplockError) || error.violations.length === 0) return error;
   const lines = error.violations.map(({ field, description }) => {
     const place = plan.placeOf(field);
-    return place === undefined ? `${field}: ${description}` : `${file}:${place}: ${description} (${field})`;
+    // One line each: what the server says must not pass for a line of ours.
+    return printable(
+      place === undefined ? `${field}: ${description}` : `${file}:${place}: ${description} (${field})`,
+    );
   });
   return new SteplockError(error.reason, lines.join('\n'), {
     metadata: error.metadata,

@@ -19,7 +19,6 @@ export interface Member {
 export class Members {
   readonly #log: Logger;
   readonly #members = new Map<NodeId, Member>();
-  readonly #unsubscribe: () => void;
   #sorted: readonly Member[] | undefined;
 
   constructor(cache: StoreCache, log: Logger) {
@@ -27,7 +26,7 @@ export class Members {
     for (const kv of cache.entries(prefixes.node)) {
       this.#onEvent({ key: kv.key, kv, revision: kv.modRevision });
     }
-    this.#unsubscribe = cache.subscribe((event) => {
+    cache.subscribe((event) => {
       if (event.key.startsWith(prefixes.node)) this.#onEvent(event);
     });
   }
@@ -47,11 +46,6 @@ export class Members {
   /** The node of that id, if it is alive. */
   get(node: NodeId): Member | undefined {
     return this.#members.get(node);
-  }
-
-  /** Lets go of the cache. */
-  close(): void {
-    this.#unsubscribe();
   }
 
   #onEvent({ key, kv }: CacheEvent): void {

@@ -51,6 +51,8 @@ export interface NodeSettings {
   readonly secretEnvPrefix: string;
   /** File that names the controllers of this process. */
   readonly controllersFile: string | undefined;
+  /** Where each incident that opens is posted to. */
+  readonly incidentWebhook: string | undefined;
   /** Whether the API describes itself to tools such as grpcurl. */
   readonly hasReflection: boolean;
 }
@@ -101,6 +103,8 @@ export function checkSettings(settings: NodeSettings): NodeSettings {
   checkWhole(settings.historyMs, 10_000, 86_400_000, '--history (in ms)');
   checkWhole(settings.drainTimeoutMs, 0, 3_600_000, '--drain-timeout (in ms)');
   if (settings.secretEnvPrefix === '') refuse('--secret-env-prefix', 'must not be empty');
+  if (settings.incidentWebhook !== undefined && !isWebhook(settings.incidentWebhook))
+    refuse('--incident-webhook', 'must be a URL with http or https, and without a user or a password in it');
   const { store } = settings;
   if (store.kind === 'etcd' && store.endpoints.length === 0)
     refuse('--etcd', 'must name at least one endpoint');
@@ -113,6 +117,13 @@ function checkWhole(value: number, least: number, most: number, setting: string)
   if (!Number.isSafeInteger(value) || value < least || value > most) {
     throw new InvalidSettingError(`${setting} must be a whole number from ${least} to ${most}`);
   }
+}
+
+/** fetch takes no URL with credentials in it. */
+function isWebhook(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return ['http:', 'https:'].includes(protocol) && username === '' && password === '';
 }
 
 const prefixPattern = /^\/([A-Za-z0-9._-]+\/)+$/;

@@ -79,11 +79,6 @@ export class Dispatcher implements LocalDispatch {
     this.#lookForOwnClaims();
   }
 
-  /** The whole queue. */
-  get view(): QueueView {
-    return this.#view;
-  }
-
   /** How many steps it runs or is about to run. */
   get busyCount(): number {
     return this.#slots.size;

@@ -5,7 +5,7 @@
 import type { Random } from '../base/random.js';
 import { isReason } from '../errors/index.js';
 import { QueueItem, StepRecord, IncidentRecord } from '../gen/store/steplock/store/v1/step.js';
-import { incidentKeyName } from '../engine/incident.js';
+import { incidentKeyName, webhookNote } from '../engine/incident.js';
 import type { Batcher } from '../store/batcher.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord } from '../store/records.js';
@@ -125,7 +125,9 @@ export class HeldItem {
       ];
       if (incident !== undefined) {
         const key = keys.incident(this.workflow, incidentKeyName(incident));
-        ops.push({ type: 'put', key, value: encodeRecord(IncidentRecord, { ...incident, unitId }) });
+        const record = { ...incident, unitId };
+        ops.push({ type: 'put', key, value: encodeRecord(IncidentRecord, record) });
+        ops.push(...webhookNote(this.workflow, record));
       }
       const result = await this.#commit(ops, unitId, stepKey, [isUnchanged(stepKey, 0)]);
       if (result === undefined) throw new ClaimLostError(`Step ${record.stepId} is no longer this node's`);

@@ -1,4 +1,5 @@
 /** How a step leaves this node's hands: let go to be tried again later, or with its outcome. */
+import { logOpened } from '../engine/incident.js';
 import type { Next } from '../model/attempt.js';
 import { hideSecrets, toOutcome, withAttempt } from './outcome.js';
 import type { RunningStep } from './running-step.js';
@@ -42,11 +43,12 @@ export async function settleStep(step: RunningStep, next: Extract<Next, { kind: 
   const context = { workflow: step.workflow, item, call, checker, vault, secrets, nowMs: clock.nowMs() };
   const outcome = toOutcome(next.settlement, context);
   const report = { step: step.id, itemRevision: step.held.revision, ...outcome };
-  if (!(await outcomes.report(step.workflow, report))) await step.held.finish(outcome);
+  if (!(await outcomes.report(step.workflow, report))) {
+    await step.held.finish(outcome);
+    if (outcome.incident !== undefined) logOpened(step.options.log, outcome.incident);
+  }
   const { error } = outcome.record;
-  if (outcome.incident !== undefined) {
-    step.log.error({ incident: outcome.incident.incidentId, reason: error?.reason }, 'incident opened');
-  } else if (error !== undefined) {
+  if (error !== undefined && outcome.incident === undefined) {
     step.log.warn({ reason: error.reason, cause: error.message }, 'step failed');
   }
 }

@@ -21,7 +21,7 @@ import { keys, ranges, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord } from '../store/records.js';
 import { isAbsent, isSameCreation, isUnchanged, type Compare } from '../store/store.js';
 import type { Unit, UnitOp } from '../store/unit.js';
-import { incidentKeyName } from './incident.js';
+import { incidentKeyName, webhookNote } from './incident.js';
 import type { Entry, Run } from './run.js';
 import { isTreeVerb } from './tree-verbs.js';
 import type { Change, Turn } from './turn.js';
@@ -131,6 +131,7 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
       const incidentKey = keys.incident(key, incidentKeyName(change.entry.record));
       draft.compares.push(isUnchanged(incidentKey, change.former));
       putEntry(draft, incidentKey, IncidentRecord, change.entry);
+      draft.ops.push(...webhookNote(key, change.entry.record));
     }
   }
 }

@@ -5,18 +5,20 @@
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import { EffectKind, IncidentRecord } from '../gen/store/steplock/store/v1/step.js';
+import type { Logger } from '../log/log.js';
 import { errorRecord } from '../model/attempt.js';
 import type { Batcher } from '../store/batcher.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord, type CorruptRecordError } from '../store/records.js';
 import { isAbsent, isSameCreation } from '../store/store.js';
-import { incidentKeyName } from './incident.js';
+import { incidentKeyName, logOpened, webhookNote } from './incident.js';
 
 /** What opening such an incident needs. */
 export interface CorruptRecordOptions {
   readonly batcher: Batcher;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Logger;
   readonly epoch: number;
 }
 
@@ -24,7 +26,7 @@ export interface CorruptRecordOptions {
 export async function reportCorruptRecord(
   workflow: WorkflowKey,
   error: CorruptRecordError,
-  { batcher, clock, random, epoch }: CorruptRecordOptions,
+  { batcher, clock, random, log, epoch }: CorruptRecordOptions,
 ): Promise<void> {
   const unitId = random.hex(8);
   const message = `Record ${error.key} cannot be read; nothing of the workflow goes on until it is repaired`;
@@ -41,10 +43,14 @@ export async function reportCorruptRecord(
     resolveTimeMs: 0,
   };
   const key = keys.incident(workflow, incidentKeyName(incident));
-  await batcher.commit({
+  const { applied } = await batcher.commit({
     id: unitId,
     compares: [isSameCreation(keys.shard(workflow.shard), epoch), isAbsent(key)],
-    ops: [{ type: 'put', key, value: encodeRecord(IncidentRecord, incident) }],
+    ops: [
+      { type: 'put', key, value: encodeRecord(IncidentRecord, incident) },
+      ...webhookNote(workflow, incident),
+    ],
     witness: key,
   });
+  if (applied) logOpened(log, incident);
 }

@@ -35,7 +35,7 @@ export interface Inputs {
   /** Claims a slot of this node for a step that is about to be queued, if one is free. */
   readonly reserve: Reserve;
   /** If nobody comes before the workflow for what it locks: the conditions under which that is true. */
-  readonly lockGuards?: (run: Run) => readonly Compare[] | undefined;
+  readonly lockGuards: (run: Run) => readonly Compare[] | undefined;
   /** The same for one resource that a child wants. */
   readonly lateGuards: LateLockInputs['lateGuards'];
 }
@@ -136,7 +136,7 @@ function advanceQueued(run: Run, { nowMs, lockGuards }: Inputs, turn: Turn): voi
   }
   const isWaiting = run.head.locks.length > 0;
   // Its place is known once its tickets are written.
-  const guards = isWaiting && run.ticket === 0 ? undefined : lockGuards?.(run);
+  const guards = isWaiting && run.ticket === 0 ? undefined : lockGuards(run);
   if (guards === undefined) return;
   turn.add({ kind: 'grant', guards });
   begin(run, nowMs, turn);

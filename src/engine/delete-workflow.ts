@@ -34,6 +34,7 @@ export async function deleteWorkflow(run: Run, options: DeleteOptions): Promise<
     ranges.incidents(key),
     ranges.signals(key),
     ranges.callbacks(key),
+    ranges.webhooks(key),
   ];
   let liveRevision = run.liveRevision;
   for (const range of parts) {

@@ -7,6 +7,7 @@ import {
   type StopRecord,
 } from '../gen/store/steplock/store/v1/workflow.js';
 import { limits } from '../model/limits.js';
+import { assert } from '../base/assert.js';
 import { uniteLocks } from '../model/locks.js';
 import { checkMove, isFinal, isRollingBack, type State } from '../model/workflow-state.js';
 import type { Entry, Run } from './run.js';
@@ -30,6 +31,8 @@ export function stop(run: Run, why: StopRecord, cancelRunning: boolean, turn: Tu
 /** Moves the workflow to another state. */
 export function moveTo(run: Run, state: State, turn: Turn): void {
   checkMove(run.head.state, state);
+  const isComeback = isFinal(run.head.state) && state !== S.DELETING;
+  assert(!isComeback || run.head.parent !== undefined, 'Only a child comes back from its end');
   const isSuspended = state === S.SUSPENDING || state === S.SUSPENDED || isRollingBack(state);
   const { suspension, ...head } = run.head;
   run.head = { ...head, state, ...(isSuspended && suspension !== undefined ? { suspension } : {}) };

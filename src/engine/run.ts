@@ -42,7 +42,7 @@ export interface LoadedWorkflow {
   /** Messages from outside, by name. */
   readonly signals: ReadonlyMap<string, Entry<SignalRecord>>;
   /** Create revision of its tickets for what it locks; 0 if it has none. */
-  readonly ticket?: number;
+  readonly ticket: number;
   /** The same of what its children want, by resource. */
   readonly lateTickets: ReadonlyMap<string, number>;
 }
@@ -78,7 +78,7 @@ export class Run {
     this.plan = loaded.plan;
     this.head = loaded.head;
     this.liveRevision = loaded.liveRevision;
-    this.ticket = loaded.ticket ?? 0;
+    this.ticket = loaded.ticket;
     this.lateTickets = new Map(loaded.lateTickets);
     this.records = new Map(loaded.records);
     this.items = new Map(loaded.items);
@@ -121,12 +121,6 @@ export class Run {
     if (this.#backward !== undefined) return;
     this.#backward = new Countdown(this.plan.graph, 'backward');
     this.#clearFrom(this.#backward.roots());
-  }
-
-  /** Whether everything that depends on the step is cleared. */
-  isClearAbove(step: StepId): boolean {
-    const index = this.plan.indexOf.get(undoneOf(step));
-    return index !== undefined && this.#backward?.isReached(index) === true;
   }
 
   /** A step, or an undo, has ended: its record comes and its item goes in one, or it would look as if it never ran. */

@@ -43,11 +43,6 @@ export class ShardOwner {
     this.#adopt();
   }
 
-  /** How many workflows it is busy with. */
-  get actorCount(): number {
-    return this.#actors.size;
-  }
-
   /** Takes note of a change of one of the shard's keys. */
   onEvent(workflow: WorkflowKey, event: CacheEvent): void {
     if (event.key.startsWith(prefixes.head)) {

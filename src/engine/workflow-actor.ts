@@ -26,6 +26,7 @@ import { decide, type Report } from './decide.js';
 import { deleteChildren } from './delete-children.js';
 import { deleteWorkflow } from './delete-workflow.js';
 import { Elapsed } from './elapsed.js';
+import { logOpened } from './incident.js';
 import { KnownRun, type FreshWorkflow } from './known-run.js';
 import type { Reservation } from './release.js';
 import type { Run } from './run.js';
@@ -257,6 +258,7 @@ export class WorkflowActor {
   ): void {
     confirmTurn(run, commit.turn, commit.unit, result.revision);
     for (const change of commit.turn.changes) {
+      if (change.kind === 'incident') logOpened(this.#options.log, change.entry.record);
       if (change.kind !== 'enqueue') continue;
       if (change.former !== undefined) this.#known.noteRemoved(change.step, result.revision);
       if (change.entry.record.claim !== undefined) {

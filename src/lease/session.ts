@@ -14,6 +14,7 @@ import { assert } from '../base/assert.js';
 import { errorText, isReason } from '../errors/index.js';
 import { NodeRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import type { Logger } from '../log/log.js';
+import { backoffMs } from '../model/backoff.js';
 import { keys } from '../store/keys.js';
 import { decodeRecord, encodeRecord, wasWrittenBy } from '../store/records.js';
 import { sendUntilAnswered } from '../store/send.js';
@@ -37,6 +38,8 @@ export interface SessionOptions {
 const marginShare = 0.1;
 const renewalShare = 1 / 3;
 const formerSessionPollMs = 200;
+/** Between tries at a store that refuses or does not answer: a full disk stays full for a while. */
+const retryPolicy = { initialBackoffMs: 200, maxBackoffMs: 2_000, multiplier: 2 };
 
 /** See the head of this file. */
 export class Session {
@@ -163,12 +166,20 @@ export class Session {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   assert(options.ttlMs >= 1_000, 'A session lives at least 1 s');
-  const { clock, log, signal, store } = options;
-  for (let attempts = 0; ; attempts++) {
+  const { clock, log, random, signal, store } = options;
+  let failures = 0;
+  for (let isTold = false; ;) {
     signal.throwIfAborted();
-    const session = await tryOpen(options);
-    if (session !== undefined) return session;
-    if (attempts === 0) {
+    const opened = await tryOpen(options);
+    if (opened instanceof Session) return opened;
+    if (opened === 'failed') {
+      failures += 1;
+      await sleep(clock, backoffMs(retryPolicy, failures, random), signal);
+      continue;
+    }
+    failures = 0;
+    if (!isTold) {
+      isTold = true;
       const former = await store.get(keys.node(options.node.nodeId as NodeId)).catch(() => undefined);
       const instance = former === undefined ? 'unknown' : decodeRecord(NodeRecord, former).instance;
       const fields = { node: options.node.nodeId, instance };
@@ -178,13 +189,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 }
 
-async function tryOpen(options: SessionOptions): Promise<Session | undefined> {
+/** The session; or that another one of the node id is there, or that the store was of no help. */
+async function tryOpen(options: SessionOptions): Promise<Session | 'taken' | 'failed'> {
   const { store, clock, random, ttlMs, node, signal, log } = options;
   const key = keys.node(node.nodeId as NodeId);
   const unitId = random.hex(8);
   const value = encodeRecord(NodeRecord, { ...node, unitId });
   const sentMs = clock.monotonicMs();
   let lease: LeaseId | undefined;
+  let why: 'taken' | 'failed' = 'failed';
   try {
     const grant = await store.grantLease(ttlMs);
     lease = grant.id;
@@ -204,6 +217,8 @@ async function tryOpen(options: SessionOptions): Promise<Session | undefined> {
       const session = new Session(options, grant.id, revision, Math.min(grant.ttlMs, ttlMs), sentMs);
       // Granting may have taken longer than the lease lives.
       if (session.isAlive()) return session;
+    } else {
+      why = 'taken';
     }
   } catch (error) {
     if (signal.aborted) throw error;
@@ -216,5 +231,5 @@ async function tryOpen(options: SessionOptions): Promise<Session | undefined> {
     log.warn({ cause: errorText(error) }, 'session not opened, trying again');
   }
   if (lease !== undefined) await store.revokeLease(lease).catch(() => undefined);
-  return undefined;
+  return why;
 }

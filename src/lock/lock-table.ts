@@ -24,12 +24,11 @@ export interface Ticket extends LockKey {
 /** See the head of this file. */
 export class LockTable {
   readonly #resources = new Map<string, Map<string, Ticket>>();
-  readonly #unsubscribe: () => void;
 
   /** `onFreed`: a ticket of the resource is gone. */
   constructor(cache: StoreCache, onFreed: (resource: string) => void) {
     for (const kv of cache.entries(prefixes.lock)) this.#apply({ key: kv.key, kv, revision: kv.modRevision });
-    this.#unsubscribe = cache.subscribe((event) => {
+    cache.subscribe((event) => {
       if (!event.key.startsWith(prefixes.lock)) return;
       this.#apply(event);
       const place = lockOfKey(event.key);
@@ -66,11 +65,6 @@ export class LockTable {
       if (ticket.mode === 'exclusive') break;
     }
     return front;
-  }
-
-  /** Lets go of the cache. */
-  close(): void {
-    this.#unsubscribe();
   }
 
   #apply({ key, kv }: CacheEvent): void {

@@ -5,7 +5,6 @@ import { isJsonObject, type JsonObject } from '../base/json.js';
 import { findReferences, type Reference } from './references.js';
 import { areTypesDisjoint, isImpossible, isSecretAt, secretPlaces, subschema } from './schema-parts.js';
 import type { SchemaChecker } from './schema.js';
-import { asSecret } from './secret.js';
 import type { Violations } from './violations.js';
 
 /** The schemas of an undone step's arguments and output, parsed; undefined where there is none. */
@@ -127,9 +126,4 @@ export function parseArguments(bytes: Uint8Array): JsonObject {
 /** Whether any secret in clear stands in the arguments. */
 export function hasClearSecret(args: JsonObject): boolean {
   return findReferences(args).some((reference) => reference.kind === 'secret' && 'value' in reference.form);
-}
-
-/** Whether the value is a secret of any form. */
-export function isSecretValue(value: JsonObject): boolean {
-  return asSecret(value) !== undefined;
 }

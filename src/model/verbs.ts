@@ -28,15 +28,15 @@ export interface VerbView {
   /** Whether a failed or unknown step of the plan stands in the way of resuming. */
   readonly hasFailedStep: boolean;
   /** For break: whether the workflow locks the resource. */
-  readonly hasLock?: boolean;
+  readonly hasLock: boolean;
   /** For resolve: whether that incident is open. */
-  readonly isIncidentOpen?: boolean;
+  readonly isIncidentOpen: boolean;
   /** The workflow that it is a part of; empty for a root. */
-  readonly parent?: string;
+  readonly parent: string;
   /** Whether its parent holds it back. */
-  readonly isHeldByParent?: boolean;
+  readonly isHeldByParent: boolean;
   /** For signal: whether a step waits for it, now or later, and whether it has arrived. */
-  readonly signal?: { readonly isAwaited: boolean; readonly hasArrived: boolean };
+  readonly signal: { readonly isAwaited: boolean; readonly hasArrived: boolean };
   /** Whether an incident is open. */
   readonly hasOpenIncident: boolean;
   /** For retry and skip: the step's outcome, its undone step's outcome, and its queue item. */
@@ -48,7 +48,7 @@ export interface VerbView {
     readonly undone: StepRecord | undefined;
     readonly item: QueueItem | undefined;
     /** The queue item of its undo; undefined for an undo. */
-    readonly undoItem?: QueueItem | undefined;
+    readonly undoItem: QueueItem | undefined;
     /** Whether there is a method that undoes it. */
     readonly hasUndoMethod: boolean;
   };
@@ -76,17 +76,17 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
       return refusalOfSkip(view);
     case 'resolve':
       if (!isFinal(view.state)) return `the workflow is ${stateName(view.state)}: retry or skip the step`;
-      return view.isIncidentOpen === true ? undefined : 'the incident is resolved';
+      return view.isIncidentOpen ? undefined : 'the incident is resolved';
     case 'break':
       if (isFinal(view.state) || view.state === S.DELETING) return `the workflow is ${stateName(view.state)}`;
-      return view.hasLock === true ? undefined : 'the workflow does not lock that resource';
+      return view.hasLock ? undefined : 'the workflow does not lock that resource';
     case 'approve':
     case 'reject':
       return refusalOfDecision(view);
     case 'signal':
       return refusalOfSignal(view);
     case 'resume':
-      if (view.isHeldByParent === true) return 'its parent is suspended: resume that';
+      if (view.isHeldByParent) return 'its parent is suspended: resume that';
       if (view.hasFailedStep && !isRollingBack(view.state)) {
         return 'a step that failed, or of which nobody knows what came of it, stands in the way: retry or skip it first, or roll back';
       }
@@ -97,7 +97,7 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
 }
 
 function refusalOfDelete({ state, hasOpenIncident, parent }: VerbView): string | undefined {
-  if (parent !== undefined && parent !== '') return `it is part of workflows/${parent}: delete its root`;
+  if (parent !== '') return `it is part of workflows/${parent}: delete its root`;
   if (state === S.DRAFT || state === S.DELETING) return undefined;
   if (!isFinal(state)) return `the workflow is ${stateName(state)}: cancel it first`;
   return hasOpenIncident ? 'an incident of it is open' : undefined;
@@ -111,8 +111,8 @@ function refusalOfDecision({ step }: VerbView): string | undefined {
 
 function refusalOfSignal({ state, signal }: VerbView): string | undefined {
   if (isStopped(state)) return `the workflow is ${stateName(state)}`;
-  if (signal?.hasArrived === true) return 'a signal of that name has arrived';
-  return signal?.isAwaited === true ? undefined : 'no step waits for a signal of that name';
+  if (signal.hasArrived) return 'a signal of that name has arrived';
+  return signal.isAwaited ? undefined : 'no step waits for a signal of that name';
 }
 
 /** Whether steps of the plan can still be given another chance. */

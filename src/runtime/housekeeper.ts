@@ -1,6 +1,6 @@
 /**
  * Sweeps what nobody needs any more, on one node at a time (the owner of shard 0): records of requests older than a
- * day, and chunks of plans whose head never came. How old a request is the keeper has measured itself, by its monotonic
+ * day, notes for the webhook that nobody took in that time, and chunks of plans whose head never came. How old that is the keeper has measured itself, by its monotonic
  * clock: with a wall clock that is ahead it would forget fresh ones, and what is then sent again would run twice.
  */
 import { isAborted } from '../base/abort.js';
@@ -59,19 +59,23 @@ export class Housekeeper {
       await sleep(clock, sweepMs, signal).catch(() => undefined);
       if (isAborted(signal) || !isKeeper()) continue;
       try {
-        const requests = await this.sweepRequests();
+        const old = await this.sweepOld();
         const chunks = await this.sweepChunks();
-        log.debug({ requests, chunks }, 'swept');
+        log.debug({ old, chunks }, 'swept');
       } catch (error) {
         log.warn({ cause: errorText(error) }, 'sweep broke off, trying again later');
       }
     }
   }
 
-  /** Forgets requests that have been there for a day as this keeper saw it; gives how many. */
-  async sweepRequests(): Promise<number> {
+  /** Forgets requests and notes that have been there for a day as this keeper saw it; gives how many. */
+  async sweepOld(): Promise<number> {
     const oldRevision = await this.#revisionOfOld();
-    return await this.#sweep(prefixes.request, (kv) => (kv.modRevision <= oldRevision ? [] : undefined));
+    let swept = 0;
+    for (const prefix of [prefixes.request, prefixes.webhook]) {
+      swept += await this.#sweep(prefix, (kv) => (kv.modRevision <= oldRevision ? [] : undefined));
+    }
+    return swept;
   }
 
   /** What was written at this revision or before has been there for as long as requests are remembered; 0 for nothing. */

@@ -36,6 +36,7 @@ export class SpaceKeeper {
   readonly #options: SpaceKeeperOptions;
   /** Revisions by the monotonic time at which they were the newest. */
   #marks: { readonly revision: Revision; readonly timeMs: number }[] = [];
+  /** What the store last said. */
   #space: StoreSpace | undefined;
   #compacted = 0;
   #lastCompactionMs = 0;
@@ -44,11 +45,6 @@ export class SpaceKeeper {
 
   constructor(options: SpaceKeeperOptions) {
     this.#options = options;
-  }
-
-  /** What the store last said. */
-  get space(): StoreSpace | undefined {
-    return this.#space;
   }
 
   /**

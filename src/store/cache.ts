@@ -54,7 +54,6 @@ export class StoreCache {
    */
   readonly #recent = new Map<string, number>();
   readonly #listeners = new Set<(event: CacheEvent) => void>();
-  readonly #batchListeners = new Set<(batch: WatchBatch) => void>();
   #cursor = 0 as Revision;
 
   constructor(options: CacheOptions) {
@@ -81,12 +80,6 @@ export class StoreCache {
   subscribe(listener: (event: CacheEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  /** Calls for each batch of the watch as it comes, in the order of revisions; gaps are not filled in. */
-  subscribeToBatches(listener: (batch: WatchBatch) => void): () => void {
-    this.#batchListeners.add(listener);
-    return () => this.#batchListeners.delete(listener);
   }
 
   /** Lists, then keeps watching and listing until the signal aborts. Ends when the first list is there. */
@@ -221,7 +214,6 @@ export class StoreCache {
       }
     }
     this.#moveCursor(batch.revision);
-    for (const listener of this.#batchListeners) listener(batch);
   }
 
   #moveCursor(revision: Revision): void {

@@ -29,6 +29,7 @@ export const prefixes = {
   incident: 'incident/',
   signal: 'signal/',
   callback: 'callback/',
+  webhook: 'webhook/',
   lock: 'lock/',
   permit: 'permit/',
   controller: 'controller/',
@@ -76,6 +77,8 @@ export const keys = {
   signal: (workflow: WorkflowKey, name: string): string => `${inWorkflow(prefixes.signal, workflow)}/${name}`,
   callback: (workflow: WorkflowKey, sequence: number): string =>
     `${inWorkflow(prefixes.callback, workflow)}/${String(sequence).padStart(4, '0')}`,
+  webhook: (workflow: WorkflowKey, name: string): string =>
+    `${inWorkflow(prefixes.webhook, workflow)}/${name}`,
   lock: ({ resource, mode, workflow }: LockKey): string =>
     inWorkflow(lockModePrefix(resource, mode), workflow),
   controller: (id: string): string => `${prefixes.controller}${id}`,
@@ -85,7 +88,6 @@ export const keys = {
 export const ranges = {
   /** Every key of the cluster. Keys are ASCII and begin with a letter. */
   all: { start: '', end: '~' },
-  liveOfShard: (shard: number): KeyRange => prefixRange(`${prefixes.live}${shardText(shard)}/`),
   chunks: (kind: ChunkKind, workflow: WorkflowKey): KeyRange =>
     prefixRange(`${inWorkflow(prefixes[kind], workflow)}/`),
   steps: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.step, workflow)}/`),
@@ -98,6 +100,7 @@ export const ranges = {
   signals: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.signal, workflow)}/`),
   callbacks: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.callback, workflow)}/`),
   incidents: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.incident, workflow)}/`),
+  webhooks: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.webhook, workflow)}/`),
 };
 
 const kindsOfWorkflow = new Set('live head plan draft step verb queue incident signal callback'.split(' '));

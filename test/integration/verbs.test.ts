@@ -34,7 +34,8 @@ describe('Verbs', function () {
   });
 
   after(async () => {
-    expect(rig.log.errors.map(({ msg }) => msg)).to.deep.equal(['incident opened']);
+    expect(rig.log.errors).to.deep.equal([]);
+    expect(rig.log.with('incident opened').map(({ level }) => level)).to.deep.equal([40]);
     await rig.close();
   });
 

@@ -15,6 +15,7 @@ import { keys, ranges, shardOf, workflowOfKey, type WorkflowKey } from '../../sr
 import { decodeRecord, type RecordType } from '../../src/store/records.js';
 import type { KeyValue, StoreEvent } from '../../src/store/store.js';
 import { AdmissionRules } from './admission-rules.js';
+import { missingNote } from './incident-rules.js';
 import { LockRules } from './lock-rules.js';
 import type { Effect, ModelArray } from './model-array.js';
 
@@ -42,7 +43,12 @@ export class Checker {
     server.watch(ranges.all, server.revision, (batch) => {
       for (const event of batch.events) this.#onEvent(event);
       // As of the end of the revision: what it wrote belongs together.
-      for (const event of batch.events) if (event.type === 'put') this.#onQueued(event.kv);
+      for (const event of batch.events) {
+        if (event.type !== 'put') continue;
+        this.#onQueued(event.kv);
+        const problem = missingNote(server, event.kv);
+        this.#assert(problem === undefined, problem ?? '');
+      }
     });
   }
 

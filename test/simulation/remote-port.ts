@@ -1,6 +1,5 @@
 /** A controller beyond the network: its calls are delayed, lost or answered too late, and outlive their caller. */
 import type { CallContext, ControllerPort } from '../../src/contract/index.js';
-import { orAborted } from '../../src/base/abort.js';
 import type { SimProcess } from './scheduler.js';
 import { never, type SimNetwork } from './sim-store.js';
 
@@ -51,4 +50,18 @@ export function overNetwork(port: ControllerPort, caller: SimProcess, network: S
       });
     },
   };
+}
+
+/** Gives the promise's value, or throws the signal's reason as soon as it aborts; the work itself goes on. */
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return await new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort);
+    });
+  });
 }

@@ -116,7 +116,14 @@ export class DrivenWorkflow {
     const turn = new Turn();
     const { state, createTimeMs, startTimeMs } = this.run.head;
     const elapsedMs = Math.max(0, this.nowMs - (state === HeadState.DRAFT ? createTimeMs : startTimeMs));
-    const inputs = { reports, nowMs: this.nowMs, elapsedMs, reserve: this.#reserve, lateGuards: () => [] };
+    const inputs = {
+      reports,
+      nowMs: this.nowMs,
+      elapsedMs,
+      reserve: this.#reserve,
+      lockGuards: () => undefined,
+      lateGuards: () => undefined,
+    };
     const refused = decide(this.run, inputs, turn);
     if (!turn.isEmpty) {
       const unit = unitOfTurn(this.run, turn, this.#epoch, `unit${(this.#units += 1)}`);

@@ -12,7 +12,7 @@ import { workflowName } from './names.js';
 const shownMax = 20;
 
 /** See above; from the cache, so a moment old. */
-export function lockWaitsOf(api: Api, { key, head, ticket = 0 }: WorkflowSnapshot): LockWait[] {
+export function lockWaitsOf(api: Api, { key, head, ticket }: WorkflowSnapshot): LockWait[] {
   if (head.state !== HeadState.QUEUED) return [];
   return api.runtime.locks
     .blockersOf(key.id, ticket, head.locks.map(lockOf))

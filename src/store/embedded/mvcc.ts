@@ -82,11 +82,6 @@ export class Mvcc {
     return this.#revision;
   }
 
-  /** Lists as of an older revision than this are refused. */
-  get compactedRevision(): Revision {
-    return this.#compacted;
-  }
-
   /** Applies a transaction; throws what {@link Store.txn} throws, but for OUTCOME_UNKNOWN. */
   txn(txn: Txn): TxnResult {
     checkTxn(txn);

@@ -86,6 +86,7 @@ export async function testSettings(
     secretDir: undefined,
     secretEnvPrefix: 'STEPLOCK_SECRET_',
     controllersFile: undefined,
+    incidentWebhook: undefined,
     hasReflection: false,
     ...more,
   };

@@ -1,8 +1,6 @@
 import { expect } from 'chai';
 import { getEventListeners } from 'node:events';
-import { AbortScope, isAborted, orAborted } from '../../../src/base/abort.js';
-import { settle } from '../../support/fake-clock.js';
-import { rejection } from '../../support/rejection.js';
+import { AbortScope, isAborted } from '../../../src/base/abort.js';
 
 /** How many listen to the signal. */
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
@@ -46,36 +44,6 @@ describe('AbortScope', () => {
     parent.abort('over');
     process.off('warning', note);
     expect(warnings).to.deep.equal([]);
-  });
-});
-
-describe('orAborted()', () => {
-  it('gives what the promise gives', async () => {
-    expect(await orAborted(Promise.resolve(7), new AbortController().signal)).to.equal(7);
-  });
-
-  it('throws what the promise throws', async () => {
-    const promise = orAborted(Promise.reject(new Error('broken')), new AbortController().signal);
-    expect((await rejection(promise)).message).to.equal('broken');
-  });
-
-  it('throws the reason as soon as the signal aborts, before and while it waits', async () => {
-    const never = new Promise<never>(() => undefined);
-    expect(await rejection(orAborted(never, AbortSignal.abort(new Error('early'))))).to.have.property(
-      'message',
-      'early',
-    );
-    const controller = new AbortController();
-    const waiting = rejection(orAborted(never, controller.signal));
-    controller.abort(new Error('late'));
-    expect(await waiting).to.have.property('message', 'late');
-  });
-
-  it('takes its listener away when the promise has settled', async () => {
-    const controller = new AbortController();
-    await orAborted(Promise.resolve(), controller.signal);
-    await settle();
-    expect(listeners(controller.signal)).to.equal(0);
   });
 });
 

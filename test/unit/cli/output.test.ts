@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import {
   formatMs,
   formatSpan,
+  printableLines,
   printResult,
   renderTable,
   type OutputFormat,
@@ -33,6 +34,15 @@ describe('renderTable()', () => {
 
   it('does not cut what is long', () => {
     expect(renderTable(['N'], [['x'.repeat(500)]])).to.include('x'.repeat(500));
+  });
+});
+
+describe('printableLines()', () => {
+  it('keeps the lines of a message, and nothing else that a terminal would obey', () => {
+    const escape = String.fromCharCode(27);
+    expect(printableLines(`plan.yaml:1: a${escape}]0;b\u0007\n\tsecond\r`)).to.equal(
+      'plan.yaml:1: a\uFFFD]0;b\uFFFD\n second ',
+    );
   });
 });
 

@@ -25,6 +25,7 @@ const fine: NodeSettings = {
   secretKeyFile: undefined,
   secretDir: undefined,
   controllersFile: undefined,
+  incidentWebhook: undefined,
   hasReflection: false,
 };
 
@@ -51,6 +52,9 @@ describe('checkSettings()', () => {
       ['--listen', { listen: ':7480' }],
       ['--listen', { listen: 'host:port' }],
       ['--listen', { listen: 'host:123456' }],
+      ['--incident-webhook', { incidentWebhook: 'pager' }],
+      ['--incident-webhook', { incidentWebhook: 'ftp://pager/x' }],
+      ['--incident-webhook', { incidentWebhook: 'https://me:secret@pager/x' }],
       ['--neighborhood', { neighborhood: 'hall 1' }],
       ['--secret-env-prefix', { secretEnvPrefix: '' }],
       ['--capacity-of', { capacityOf: { 'no controller': 1 } }],

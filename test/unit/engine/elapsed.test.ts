@@ -19,7 +19,18 @@ async function decideAt(
   });
   await driven.turns();
   const turn = new Turn();
-  decide(driven.run, { reports: [], nowMs, elapsedMs, reserve: () => undefined, lateGuards: () => [] }, turn);
+  decide(
+    driven.run,
+    {
+      reports: [],
+      nowMs,
+      elapsedMs,
+      reserve: () => undefined,
+      lockGuards: () => undefined,
+      lateGuards: () => undefined,
+    },
+    turn,
+  );
   return { driven, turn };
 }
 

@@ -74,7 +74,14 @@ describe('A turn', () => {
     const turn = new Turn();
     decide(
       driven.run,
-      { reports: [report], nowMs: 9, elapsedMs: 0, reserve: () => undefined, lateGuards: () => [] },
+      {
+        reports: [report],
+        nowMs: 9,
+        elapsedMs: 0,
+        reserve: () => undefined,
+        lockGuards: () => undefined,
+        lateGuards: () => undefined,
+      },
       turn,
     );
     const unit = unitOfTurn(driven.run, turn, 77, 'u1');

@@ -220,7 +220,14 @@ describe('Verbs', () => {
     const turn = new Turn();
     decide(
       driven.run,
-      { reports: [], nowMs: 1, elapsedMs: 0, reserve: () => undefined, lateGuards: () => [] },
+      {
+        reports: [],
+        nowMs: 1,
+        elapsedMs: 0,
+        reserve: () => undefined,
+        lockGuards: () => undefined,
+        lateGuards: () => undefined,
+      },
       turn,
     );
     expect(driven.run.head.history.map(({ verb }) => verb)).to.deep.equal(['suspend', 'resume', 'cancel']);

@@ -36,6 +36,7 @@ describe('An error on the wire', () => {
       });
       const copy = received(error);
       expect(toStatus(error).code).to.equal(grpcStatus[callReasons[reason].code]);
+      expect(copy.retry, 'what the caller may do').to.equal(callReasons[reason].retry);
       expect(copy).to.deep.include({ reason, message: 'It says ü', retryAfterMs: 1_500 });
       expect(copy.metadata).to.deep.equal({ name: 'wf' });
       expect(copy.violations).to.deep.equal(violations);

@@ -1,39 +1,11 @@
 import { expect } from 'chai';
-import type { LeaseId, NodeId, Revision } from '../../../src/base/ids.js';
+import type { LeaseId, Revision } from '../../../src/base/ids.js';
 import { createDeferred, type Deferred } from '../../../src/base/deferred.js';
-import { createSeededRandom } from '../../../src/base/random.js';
 import { SteplockError } from '../../../src/errors/index.js';
-import type { NodeRecord } from '../../../src/gen/store/steplock/store/v1/cluster.js';
-import { openSession, Session, type SessionOptions } from '../../../src/lease/session.js';
-import { silentLogger } from '../../../src/log/log.js';
-import { createEmbeddedStore } from '../../../src/store/embedded/index.js';
-import { keys } from '../../../src/store/keys.js';
+import { Session } from '../../../src/lease/session.js';
 import type { Store } from '../../../src/store/store.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
-import { LossyStore, type Fate } from '../../support/lossy-store.js';
-import { rejection } from '../../support/rejection.js';
-
-const ttlMs = 9_000;
-/** A tenth of it is kept as a margin. */
-const ownMs = 8_100;
-const nodeId = 'n1' as NodeId;
-
-const node: Omit<NodeRecord, 'unitId'> = {
-  nodeId,
-  instance: 'i1',
-  address: '127.0.0.1:1',
-  neighborhood: '',
-  version: '1',
-  capacity: 1,
-  controllers: [],
-  joinTimeMs: 1,
-  labels: {},
-  draining: false,
-};
-
-function optionsOf(store: Store, clock: FakeClock, signal = new AbortController().signal): SessionOptions {
-  return { store, clock, random: createSeededRandom(1), log: silentLogger, ttlMs, node, signal };
-}
+import { ownMs, sessionOptions, ttlMs } from '../../support/session-options.js';
 
 /** A session over a store that answers renewals when the test says so. */
 class Bench {
@@ -58,7 +30,13 @@ class Bench {
     } as unknown as Store;
     const sentMs = this.clock.monotonicMs();
     this.clock.stall(answerTookMs);
-    this.session = new Session(optionsOf(store, this.clock), '77' as LeaseId, 5 as Revision, ttlMs, sentMs);
+    this.session = new Session(
+      sessionOptions(store, this.clock),
+      '77' as LeaseId,
+      5 as Revision,
+      ttlMs,
+      sentMs,
+    );
   }
 
   /** Since the beginning. */
@@ -187,91 +165,5 @@ describe('Session', () => {
     const { session } = new Bench();
     expect(session.guard()).to.deep.equal([{ at: 'node/n1', target: 'create', relation: '=', revision: 5 }]);
     session.end('over');
-  });
-});
-
-describe('openSession()', () => {
-  const key = keys.node(nodeId);
-
-  /** Opens over a store whose transactions get these fates. */
-  function open(
-    fates: Fate[] = [],
-    signal?: AbortSignal,
-  ): { clock: FakeClock; store: Store; opened: Promise<Session> } {
-    const clock = new FakeClock();
-    const store = createEmbeddedStore({ clock });
-    const lossy = new LossyStore(store, () => fates.shift() ?? 'answered');
-    return { clock, store, opened: openSession(optionsOf(lossy.store, clock, signal)) };
-  }
-
-  it('puts the node’s record under its lease; its create revision is the session', async () => {
-    const { store, opened } = open();
-    const session = await opened;
-    const kv = await store.get(key);
-    expect(kv).to.deep.include({ createRevision: session.revision, lease: session.lease });
-    await session.close();
-    expect(await store.get(key)).to.equal(undefined);
-  });
-
-  it('knows its own record again when the answer to its making was lost', async () => {
-    const { clock, store, opened } = open(['applied-unheard']);
-    await clock.run(100);
-    const session = await opened;
-    expect((await store.get(key))?.createRevision).to.equal(session.revision);
-    session.end('over');
-  });
-
-  it('waits until a former session of the node has ended', async () => {
-    const clock = new FakeClock();
-    const store = createEmbeddedStore({ clock });
-    const former = await openSession(optionsOf(store, clock));
-    // It hangs: nobody renews it, and nobody gives it back.
-    former.end('hangs');
-    let session: Session | undefined;
-    void openSession({ ...optionsOf(store, clock), random: createSeededRandom(2) }).then(
-      (opened) => (session = opened),
-    );
-    await clock.run(ttlMs - 1_000);
-    expect(session).to.equal(undefined);
-    await clock.run(1_500);
-    expect(session?.isAlive()).to.equal(true);
-    expect(session?.revision).to.be.above(former.revision);
-    session?.end('over');
-  });
-
-  it('takes no session whose lease was granted too slowly', async () => {
-    const clock = new FakeClock();
-    const inner = createEmbeddedStore({ clock });
-    const grants: number[] = [];
-    const slow = new Proxy(inner, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name);
-        if (typeof value !== 'function') return value;
-        if (name !== 'grantLease') return value.bind(target) as unknown;
-        return async (asked: number) => {
-          const granted = await inner.grantLease(asked);
-          if (grants.push(clock.monotonicMs()) === 1) clock.stall(ownMs);
-          return granted;
-        };
-      },
-    });
-    const opened = openSession(optionsOf(slow, clock));
-    for (let count = 0; count < 8; count++) await clock.run(250);
-    expect((await opened).isAlive()).to.equal(true);
-    expect(grants).to.have.length(2);
-    (await opened).end('over');
-  });
-
-  it('gives up when its signal aborts', async () => {
-    const giveUp = new AbortController();
-    const { clock, opened } = open(
-      Array.from({ length: 99 }, () => 'lost' as const),
-      giveUp.signal,
-    );
-    opened.catch(() => undefined);
-    await clock.run(1_000);
-    giveUp.abort(new Error('enough'));
-    await clock.run(1_000);
-    await rejection(opened);
   });
 });

@@ -16,7 +16,6 @@ describe('lockGuards()', () => {
     await bench.follow();
   });
   afterEach(() => {
-    bench.table.close();
     bench.close();
   });
 
@@ -62,12 +61,11 @@ describe('lockGuards()', () => {
       const hidden = new LockBench();
       await hidden.follow();
       // The table hears of nothing from here on.
-      hidden.table.close();
+      hidden.close();
       await hidden.ask('a', earlier);
       const ticket = await hidden.ask('b', later);
       const found = lockGuards(hidden.table, 'b' as WorkflowId, ticket, [lock(later)]);
       expect(await hidden.holds(found!), `${later} behind ${earlier}`).to.equal(false);
-      hidden.close();
     }
   });
 });

@@ -53,9 +53,14 @@ describe('The states of a workflow', () => {
     expect(those((state) => !moves.some(({ from }) => from === state))).to.deep.equal(['DELETING']);
   });
 
-  it('that are final lead nowhere but to being deleted', () => {
+  it('that are final lead nowhere but to being deleted, or for a child back with its parent', () => {
     expect(those(isFinal)).to.deep.equal(['SUCCEEDED', 'ROLLED_BACK', 'CANCELLED', 'FAILED']);
-    for (const { from, to } of moves) if (isFinal(from)) expect(stateName(to)).to.equal('DELETING');
+    for (const { from, to } of moves) {
+      if (!isFinal(from)) continue;
+      expect(['DELETING', ...(from === HeadState.ROLLED_BACK ? [] : ['ROLLING_BACK'])]).to.include(
+        stateName(to),
+      );
+    }
   });
 
   it('start steps while running, undos while rolling back, and nothing else', () => {
@@ -81,6 +86,11 @@ describe('Which verb is allowed', () => {
     state,
     hasFailedStep: false,
     hasOpenIncident: false,
+    hasLock: false,
+    isIncidentOpen: false,
+    parent: '',
+    isHeldByParent: false,
+    signal: { isAwaited: false, hasArrived: false },
     ...patch,
   });
   const allowedIn = (verb: Verb, patch: Partial<VerbView> = {}): string[] =>
@@ -130,6 +140,7 @@ describe('Which verb is allowed', () => {
       record: undefined,
       undone: undefined,
       item: undefined,
+      undoItem: undefined,
       hasUndoMethod: true,
     };
     const forward = ['RUNNING', 'SUSPENDING', 'SUSPENDED'];
@@ -156,6 +167,7 @@ describe('Which verb is allowed', () => {
       kind: 'call',
       record: undefined,
       undone: undefined,
+      undoItem: undefined,
       hasUndoMethod: true,
     };
     const running = { step: { ...base, item: queueItem({ inDoubt: true }) } };
@@ -169,14 +181,8 @@ describe('Which verb is allowed', () => {
 
   it('retries an undo that failed, or that nobody dared to begin, if there is a method for it', () => {
     const undone = stepRecord('s', OutcomeState.UNKNOWN);
-    const undo = {
-      id: 'undo.s' as StepId,
-      kind: 'call',
-      record: undefined,
-      undone,
-      item: undefined,
-      hasUndoMethod: true,
-    };
+    const none = { record: undefined, item: undefined, undoItem: undefined };
+    const undo = { ...none, id: 'undo.s' as StepId, kind: 'call', undone, hasUndoMethod: true };
     const back = ['ROLLING_BACK', 'ROLLBACK_SUSPENDING', 'ROLLBACK_SUSPENDED', 'ROLLBACK_BLOCKED'];
     expect(allowedIn('retry', { step: undo })).to.deep.equal(back);
     expect(allowedIn('retry', { step: { ...undo, hasUndoMethod: false } })).to.deep.equal([]);

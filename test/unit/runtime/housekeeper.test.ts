@@ -11,7 +11,7 @@ import { FakeClock } from '../../support/fake-clock.js';
 
 const hourMs = 3_600_000;
 
-describe('Housekeeper.sweepRequests()', () => {
+describe('Housekeeper.sweepOld()', () => {
   const make = () => {
     const clock = new FakeClock();
     const store = createEmbeddedStore({ clock });
@@ -41,23 +41,23 @@ describe('Housekeeper.sweepRequests()', () => {
     const { clock, housekeeper, put, ids } = make();
     await put('fresh');
     clock.jumpWall(10 * limits.requestLifeMs);
-    expect(await housekeeper.sweepRequests()).to.equal(0);
-    expect(await housekeeper.sweepRequests()).to.equal(0);
+    expect(await housekeeper.sweepOld()).to.equal(0);
+    expect(await housekeeper.sweepOld()).to.equal(0);
     expect(await ids()).to.deep.equal(['fresh']);
   });
 
   it('forgets what it has seen there for a day, and nothing that came later', async () => {
     const { clock, housekeeper, put, ids } = make();
     await put('first');
-    await housekeeper.sweepRequests();
+    await housekeeper.sweepOld();
     await put('second');
     clock.stall(limits.requestLifeMs - hourMs);
-    expect(await housekeeper.sweepRequests()).to.equal(0);
+    expect(await housekeeper.sweepOld()).to.equal(0);
     clock.stall(hourMs);
-    expect(await housekeeper.sweepRequests()).to.equal(1);
+    expect(await housekeeper.sweepOld()).to.equal(1);
     expect(await ids()).to.deep.equal(['second']);
     clock.stall(limits.requestLifeMs - hourMs);
-    expect(await housekeeper.sweepRequests()).to.equal(1);
+    expect(await housekeeper.sweepOld()).to.equal(1);
     expect(await ids()).to.deep.equal([]);
   });
 });

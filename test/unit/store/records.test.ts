@@ -50,7 +50,7 @@ describe('Keys', () => {
     const longer: WorkflowKey = { shard: 3, id: 'wf-2' as WorkflowId };
     expect(isInRange(keys.step(workflow, step), ranges.steps(workflow))).to.equal(true);
     expect(isInRange(keys.step(longer, step), ranges.steps(workflow))).to.equal(false);
-    expect(isInRange(keys.live({ ...workflow, shard: 13 }), ranges.liveOfShard(1))).to.equal(false);
+    expect(isInRange(keys.step({ ...workflow, shard: 30 }, step), ranges.steps(workflow))).to.equal(false);
   });
 
   it('keep every workflow in the shard that it has had from the first version on', () => {
