@@ -15,15 +15,19 @@ import { createSealer, type Sealer } from './model/secret.js';
 import { createRemoteController } from './remote/remote-controller.js';
 import type { SecretSource } from './remote/resolve-secrets.js';
 import type { Api } from './rpc/context.js';
+import { createArchive } from './rpc/workflow/archive.js';
 import { createApiServer } from './rpc/server.js';
+import { ArchiveFile } from './runtime/archive-file.js';
 import { Housekeeper } from './runtime/housekeeper.js';
 import { NodeRuntime } from './runtime/node-runtime.js';
+import { Retention } from './runtime/retention.js';
 import type { NodeRuntimeOptions } from './runtime/runtime-options.js';
 import { createSecretVault } from './runtime/secret-vault.js';
 import { SpaceKeeper } from './runtime/space-keeper.js';
 import { createEmbeddedStore, dataDirError, makeDataDir, openEmbeddedStore } from './store/embedded/index.js';
 import { createEtcdStore } from './store/etcd/index.js';
 import type { Store } from './store/store.js';
+import type { Unit, UnitResult } from './store/unit.js';
 import { version } from './version.js';
 
 /** A node that runs. */
@@ -56,6 +60,7 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const { log } = extras;
   const clock = systemClock;
   const random = systemRandom;
+  const archiveFile = await openArchive(settings);
   const sealer = await openSealer(settings);
   const locals = await localControllers(settings, extras);
   const store = await openStore(settings);
@@ -100,7 +105,10 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const unfollow = runtime.onMembership((isMember) => {
     server.setServing(isMember);
   });
-  const background = [space.run(scope.signal), housekeeper.run(scope.signal)];
+  const retention = createRetention(api, { settings, archiveFile, isKeeper });
+  const background = [space, housekeeper, ...retention].map(async (part) => {
+    await part.run(scope.signal);
+  });
   log.info(
     { node: settings.nodeId, address: server.address, store: settings.store.kind, version },
     'node listens',
@@ -158,6 +166,27 @@ async function openStore(settings: NodeSettings): Promise<Store> {
   }
   if (store.dataDir === undefined) return createEmbeddedStore({ clock, ...quota });
   return await openEmbeddedStore(store.dataDir, { clock, ...quota });
+}
+
+interface RetentionParts {
+  readonly settings: NodeSettings;
+  readonly archiveFile: ArchiveFile | undefined;
+  readonly isKeeper: () => boolean;
+}
+
+/** None if workflows are kept for ever. */
+function createRetention(api: Api, { settings, archiveFile, isKeeper }: RetentionParts): Retention[] {
+  const { retentionMs } = settings;
+  if (retentionMs === undefined) return [];
+  const { runtime } = api;
+  const archive = archiveFile && createArchive(api, archiveFile);
+  const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+  return [new Retention({ ...api, cache: runtime.cache, isKeeper, commit, retentionMs, archive })];
+}
+
+async function openArchive({ retentionExportDir, nodeId }: NodeSettings): Promise<ArchiveFile | undefined> {
+  if (retentionExportDir === undefined) return undefined;
+  return await ArchiveFile.open(retentionExportDir, nodeId, systemClock);
 }
 
 async function localControllers(

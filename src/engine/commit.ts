@@ -7,6 +7,7 @@ import type { StepId } from '../base/ids.js';
 import { PermitRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
+  EndedRecord,
   LiveRecord,
   LockRecord,
   RequestRecord,
@@ -49,12 +50,17 @@ export function writesHead(unit: Unit, key: WorkflowKey): boolean {
 }
 
 function addHead(draft: UnitDraft, run: Run): void {
-  const head: WorkflowHead = { ...run.head, unitId: draft.id };
+  // What has ended already has no live record any more, and keeps its key: its revision tells when that was.
+  const endsNow = isFinal(run.head.state) && run.liveRevision > 0;
+  const lastLiveRevision = endsNow ? run.liveRevision : run.head.lastLiveRevision;
+  const head: WorkflowHead = { ...run.head, unitId: draft.id, lastLiveRevision };
   run.head = head;
   put(draft, keys.head(run.key), encodeRecord(WorkflowHead, head));
   const liveKey = keys.live(run.key);
   if (isFinal(head.state)) draft.ops.push({ type: 'delete', at: liveKey });
   else draft.ops.push({ type: 'put', key: liveKey, value: encodeRecord(LiveRecord, liveRecordOf(head)) });
+  const endedKey = keys.ended(run.key, lastLiveRevision);
+  if (endsNow) put(draft, endedKey, encodeRecord(EndedRecord, { unitId: draft.id }));
 }
 
 /** What every node is to know of a workflow. */
@@ -157,6 +163,8 @@ function addConsumed(draft: UnitDraft, key: WorkflowKey, change: Extract<Change,
   const verbKey = keys.verb(key, record.requestId);
   draft.compares.push(isUnchanged(verbKey, revision));
   draft.ops.push({ type: 'delete', at: verbKey });
+  // Left by a node of its own accord: nobody waits for the answer.
+  if (record.digest === '') return;
   const request: RequestRecord = {
     unitId: draft.id,
     digest: record.digest,

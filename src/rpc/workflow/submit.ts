@@ -108,6 +108,7 @@ export function newHead(api: Api, { id, uid, actor, requestId, settings, plan }:
     startTimeMs: 0,
     endTimeMs: 0,
     elapsedMs: 0,
+    lastLiveRevision: 0,
     plan,
     history: [],
     cancelRunning: false,

@@ -84,6 +84,8 @@ export async function testSettings(
     secretKeyFile: store.kind === 'etcd' ? await keyFile() : undefined,
     secretDir: undefined,
     secretEnvPrefix: 'STEPLOCK_SECRET_',
+    retentionMs: undefined,
+    retentionExportDir: undefined,
     controllersFile: undefined,
     hasReflection: false,
     ...more,

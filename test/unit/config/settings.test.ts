@@ -24,6 +24,7 @@ const fine: NodeSettings = {
   capacityOf: {},
   secretKeyFile: undefined,
   secretDir: undefined,
+  retentionExportDir: undefined,
   controllersFile: undefined,
   hasReflection: false,
 };

@@ -151,12 +151,25 @@ export interface WorkflowHead {
    * it wrote this last is lost with it, which only delays.
    */
   elapsedMs: number;
+  /** The revision of its last live record, from its end on: part of its key below ended/; 0 until then. */
+  lastLiveRevision: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface WorkflowHead_LabelsEntry {
   key: string;
   value: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/**
+ * ended/{last live revision}/{shard}/{workflow}: a workflow that has ended, for retention. Written once, by the
+ * transaction that ended it, so that its revision tells when that was; the first part of the key, which is a little older,
+ * keeps those that ended first in front. Deleted with the head.
+ */
+export interface EndedRecord {
+  /** The unit that wrote it. */
+  unitId: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -337,6 +350,7 @@ function createBaseWorkflowHead(): WorkflowHead {
     requestId: "",
     locks: [],
     elapsedMs: 0,
+    lastLiveRevision: 0,
     _unknownFields: {},
   };
 }
@@ -417,6 +431,9 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     }
     if (message.elapsedMs !== 0) {
       writer.uint32(200).int64(message.elapsedMs);
+    }
+    if (message.lastLiveRevision !== 0) {
+      writer.uint32(240).int64(message.lastLiveRevision);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -645,6 +662,14 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
             message.elapsedMs = longToNumber(reader.int64());
             continue;
           }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.lastLiveRevision = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -709,6 +734,7 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     message.requestId = object.requestId ?? "";
     message.locks = object.locks?.map((e) => LockNeed.fromPartial(e)) || [];
     message.elapsedMs = object.elapsedMs ?? 0;
+    message.lastLiveRevision = object.lastLiveRevision ?? 0;
     return message;
   },
 };
@@ -792,6 +818,77 @@ export const WorkflowHead_LabelsEntry: MessageFns<WorkflowHead_LabelsEntry> = {
     const message = createBaseWorkflowHead_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseEndedRecord(): EndedRecord {
+  return { unitId: "", _unknownFields: {} };
+}
+
+export const EndedRecord: MessageFns<EndedRecord> = {
+  encode(message: EndedRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndedRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndedRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EndedRecord>): EndedRecord {
+    return EndedRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndedRecord>): EndedRecord {
+    const message = createBaseEndedRecord();
+    message.unitId = object.unitId ?? "";
     return message;
   },
 };
