@@ -27,7 +27,6 @@ import { SpaceKeeper } from './runtime/space-keeper.js';
 import { createEmbeddedStore, dataDirError, makeDataDir, openEmbeddedStore } from './store/embedded/index.js';
 import { createEtcdStore } from './store/etcd/index.js';
 import type { Store } from './store/store.js';
-import type { Unit, UnitResult } from './store/unit.js';
 import { version } from './version.js';
 
 /** A node that runs. */
@@ -105,14 +104,10 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const unfollow = runtime.onMembership((isMember) => {
     server.setServing(isMember);
   });
-  const retention = createRetention(api, { settings, archiveFile, isKeeper });
-  const background = [space, housekeeper, ...retention].map(async (part) => {
-    await part.run(scope.signal);
-  });
-  log.info(
-    { node: settings.nodeId, address: server.address, store: settings.store.kind, version },
-    'node listens',
-  );
+  const { signal } = scope;
+  const background = [space.run(signal), housekeeper.run(signal), retain(api, settings, archiveFile, signal)];
+  const { nodeId } = settings;
+  log.info({ node: nodeId, address: server.address, store: settings.store.kind, version }, 'node listens');
   const close = async (): Promise<void> => {
     log.info({ node: settings.nodeId }, 'node is shutting down');
     unfollow();
@@ -168,20 +163,24 @@ async function openStore(settings: NodeSettings): Promise<Store> {
   return await openEmbeddedStore(store.dataDir, { clock, ...quota });
 }
 
-interface RetentionParts {
-  readonly settings: NodeSettings;
-  readonly archiveFile: ArchiveFile | undefined;
-  readonly isKeeper: () => boolean;
-}
-
-/** None if workflows are kept for ever. */
-function createRetention(api: Api, { settings, archiveFile, isKeeper }: RetentionParts): Retention[] {
-  const { retentionMs } = settings;
-  if (retentionMs === undefined) return [];
+/** Deletes what ended long ago, if that is wanted. */
+async function retain(
+  api: Api,
+  { retentionMs }: NodeSettings,
+  archiveFile: ArchiveFile | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (retentionMs === undefined) return;
   const { runtime } = api;
-  const archive = archiveFile && createArchive(api, archiveFile);
-  const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
-  return [new Retention({ ...api, cache: runtime.cache, isKeeper, commit, retentionMs, archive })];
+  const retention = new Retention({
+    ...api,
+    cache: runtime.cache,
+    isKeeper: () => runtime.membership?.engine.ownsShard(0) === true,
+    commit: async (unit) => await runtime.commit(unit),
+    retentionMs,
+    archive: archiveFile === undefined ? undefined : createArchive(api, archiveFile),
+  });
+  await retention.run(signal);
 }
 
 async function openArchive({ retentionExportDir, nodeId }: NodeSettings): Promise<ArchiveFile | undefined> {
