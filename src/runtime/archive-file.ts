@@ -4,7 +4,7 @@
  * line that nothing was deleted for, and is no JSON.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, open, type FileHandle } from 'node:fs/promises';
+import { access, mkdir, open, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { InvalidSettingError } from '../config/settings.js';
@@ -27,13 +27,14 @@ export class ArchiveFile {
   }
 
   /**
-   * Makes the directory if it is not there.
+   * Makes the directory if it is not there; the one that it is in must be. (Making those too is left to nobody: Node 20
+   * never comes back from it where a parent exists and takes none, as in /proc.)
    *
    * @throws InvalidSettingError when nothing can be written there.
    */
   static async open(directory: string, nodeId: string, clock: Clock): Promise<ArchiveFile> {
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await makeDirectory(directory);
       await access(directory, constants.W_OK | constants.X_OK);
     } catch (error) {
       throw new InvalidSettingError(`--retention-export-dir cannot be written to: ${errorText(error)}`);
@@ -56,6 +57,14 @@ export class ArchiveFile {
       await file.close();
     }
     await syncDirectory(this.#directory);
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import { prefixes } from '../../src/store/keys.js';
 import { eventually } from '../support/eventually.js';
 import { Cluster } from './support/cluster.js';
 import { chain, planOf, settings, step } from './support/plans.js';
-import { creation, deletion } from './support/requests.js';
+import { creation, deletion, stop } from './support/requests.js';
 import { freshStore, requestId, startRig, storeKinds, type Rig } from './support/rig.js';
 import { temporaryDirectory } from './support/temporary.js';
 
@@ -64,7 +64,7 @@ for (const kind of storeKinds) {
     let rig: Rig;
     let directory: string;
     before(async () => {
-      directory = join(await temporaryDirectory(), 'made/by/it');
+      directory = join(await temporaryDirectory(), 'ended');
       const said = { retentionMs, retentionExportDir: directory };
       rig = await startRig({ store: await freshStore(kind), settings: said });
     });
@@ -75,6 +75,7 @@ for (const kind of storeKinds) {
     it('deletes what has ended, every key of it, and leaves alone what has not', async () => {
       const { workflow: draft } = await rig.client.workflows.createWorkflow(creation());
       const waiting = await rig.submit(chain('a'), {
+        workflowId: 'waiting',
         settings: settings({ startTime: new Date(Date.now() + 3_600_000) }),
       });
       const before = await keysBut(rig, prefixes.request);
@@ -86,8 +87,8 @@ for (const kind of storeKinds) {
       // Whom nobody asked, nobody remembers.
       const after = (await rig.keys()).filter((key) => key.startsWith(prefixes.request));
       expect(after).to.deep.equal(requests);
-      for (const name of [draft?.name ?? '', waiting.name])
-        await rig.client.workflows.deleteWorkflow(deletion(name));
+      await rig.client.workflows.deleteWorkflow(deletion(draft?.name ?? ''));
+      await rig.client.workflows.cancelWorkflow(stop(waiting.name));
       await allGone(rig);
     });
 
@@ -120,7 +121,7 @@ for (const kind of storeKinds) {
       await allGone(rig);
       const lines = await linesIn(directory);
       const names = lines.map(({ workflow }) => workflow.name.slice('workflows/'.length)).sort();
-      expect(names).to.deep.equal(['kept', 'other', 'sealed', 'short']);
+      expect(names).to.deep.equal(['kept', 'other', 'sealed', 'short', 'waiting']);
       const line = lines.find(({ workflow }) => workflow.name === name);
       expect(line?.steps).to.have.length(1);
       expect(line?.steps[0]).to.deep.include({ name: `${name}/steps/a`, state: 'STEP_STATE_SUCCEEDED' });

@@ -28,14 +28,16 @@ describe('ArchiveFile', () => {
 
   const texts = async (): Promise<Record<string, string>> => {
     const names = (await readdir(directory)).sort();
-    return Object.fromEntries(
-      await Promise.all(names.map(async (name) => [name, await readFile(join(directory, name), 'utf8')])),
-    );
+    const found: Record<string, string> = {};
+    for (const name of names) found[name] = await readFile(join(directory, name), 'utf8');
+    return found;
   };
 
   it('makes its directory, and has a file for each day that only its owner can read', async () => {
-    const file = await ArchiveFile.open(join(directory, 'a/b'), 'n1', clock);
-    directory = join(directory, 'a/b');
+    const parent = directory;
+    directory = join(parent, 'a');
+    const file = await ArchiveFile.open(directory, 'n1', clock);
+    await ArchiveFile.open(directory, 'n2', clock);
     await file.append(pieces('{"a"', ':1}\n', '{"b":2}\n'));
     await file.append(pieces('{"c":3}\n'));
     clock.jumpWall(86_400_000);
@@ -45,7 +47,7 @@ describe('ArchiveFile', () => {
       'workflows-2023-11-15-n1.jsonl': '{"d":4}\n',
     });
     expect((await stat(join(directory, 'workflows-2023-11-14-n1.jsonl'))).mode & 0o777).to.equal(0o600);
-    directory = join(directory, '../..');
+    directory = parent;
   });
 
   it('writes what is longer than it gathers', async () => {
