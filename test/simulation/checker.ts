@@ -18,6 +18,7 @@ import { AdmissionRules } from './admission-rules.js';
 import { missingNote } from './incident-rules.js';
 import { LockRules } from './lock-rules.js';
 import type { Effect, ModelArray } from './model-array.js';
+import type { RetentionRules } from './retention-rules.js';
 
 /** See the head of this file. */
 export class Checker {
@@ -32,6 +33,7 @@ export class Checker {
   /** Undos of which a call has begun. */
   readonly #begunUndos = new Set<string>();
   array: ModelArray | undefined;
+  retention: RetentionRules | undefined;
 
   /** `onBroken` hears of each broken invariant; nothing is thrown, for the code under test would catch it. */
   constructor(server: Mvcc, shards: number, onBroken: (message: string) => void) {
@@ -55,6 +57,11 @@ export class Checker {
   /** The workflow's head as it stands. */
   headOf(id: string): WorkflowHead | undefined {
     return this.#read(WorkflowHead, keys.head(this.keyOf(id)));
+  }
+
+  /** The state that the workflow is in, or ended in before it was deleted; 0 for none. */
+  stateOf(id: string): HeadState {
+    return this.retention?.endOf(id) ?? this.headOf(id)?.state ?? 0;
   }
 
   /** The workflow's place. */
@@ -141,13 +148,17 @@ export class Checker {
 
   /** Once all workflows have ended: the array holds what their states say. */
   checkEnd(ids: readonly string[]): void {
-    const left = this.#locks.atEnd() ?? this.#admission.atEnd();
+    const kept = this.retention?.atEnd(ids.map((id) => this.keyOf(id)));
+    const left = this.#locks.atEnd() ?? this.#admission.atEnd() ?? kept;
     this.#assert(left === undefined, left ?? '');
     for (const id of ids) {
       const head = this.headOf(id);
-      if (head === undefined) continue;
-      for (const step of this.planOf(id).steps) this.#checkObject(id, head, step.id as StepId);
+      if (head !== undefined) this.#checkObjects(id, head);
     }
+  }
+
+  #checkObjects(id: string, head: WorkflowHead): void {
+    for (const step of this.planOf(id).steps) this.#checkObject(id, head, step.id as StepId);
   }
 
   #checkObject(id: string, head: WorkflowHead, step: StepId): void {
@@ -214,7 +225,10 @@ export class Checker {
 
   #onHead(id: string, event: StoreEvent): void {
     const before = this.#heads.get(id);
-    if (event.type === 'delete') {
+    const after = event.type === 'delete' ? undefined : decodeRecord(WorkflowHead, event.kv);
+    const broken = this.retention?.onHead(this.keyOf(id), before, after);
+    this.#assert(broken === undefined, `${id}: ${broken ?? ''}`);
+    if (after === undefined) {
       this.#assert(
         before?.state === HeadState.DELETING,
         `${id}: deleted while ${stateName(before?.state ?? 0)}`,
@@ -223,8 +237,10 @@ export class Checker {
       this.#plans.delete(id);
       return;
     }
-    const head = decodeRecord(WorkflowHead, event.kv);
+    const head = after;
     this.#heads.set(id, head);
+    // The last look at what it says.
+    if (before !== undefined && isFinal(before.state) && !isFinal(head.state)) this.#checkObjects(id, before);
     if (isFinal(head.state)) {
       const problem = this.#locks.onEnd(this.keyOf(id), head);
       this.#assert(problem === undefined, `${id}: ${problem ?? ''}`);

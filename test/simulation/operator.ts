@@ -118,7 +118,7 @@ export class Operator {
   }
 
   #resolve(id: string): void {
-    const state = this.#view.checker.headOf(id)?.state ?? 0;
+    const state = this.#view.checker.stateOf(id);
     if (isFinal(state)) return;
     const { UNKNOWN, FAILED, CANCELLED } = OutcomeState;
     for (const { id: step } of this.#view.checker.planOf(id).steps) {

@@ -216,6 +216,7 @@ export function workflowHead(patch: Partial<WorkflowHead> = {}): WorkflowHead {
     endTimeMs: 0,
     history: [],
     cancelRunning: false,
+    lastLiveRevision: 0,
     requestId: '',
     locks: [],
     elapsedMs: 0,
