@@ -2,7 +2,7 @@
 import { newUuid } from '../../src/base/ids.js';
 import type { Api } from '../../src/rpc/context.js';
 import { submitWorkflow } from '../../src/rpc/workflow/submit.js';
-import { drawPlan } from './plans.js';
+import { drawPlan, levelsMax } from './plans.js';
 import type { Scheduler } from './scheduler.js';
 
 /** What the client sees of the world. */
@@ -38,7 +38,7 @@ export class Client {
   submit(delayMs: number): void {
     const { random } = this.#view.scheduler;
     const requestId = newUuid(random);
-    const plan = drawPlan(random, this.#stepsMax);
+    const plan = drawPlan(random, this.#stepsMax, levelsMax);
     this.#pending += 1;
     let isAnswered = false;
     const attempt = (): void => {

@@ -5,11 +5,13 @@ import type { CallContext, ControllerPort } from '../../src/contract/index.js';
 import { ControllerRegistry } from '../../src/controllers/registry.js';
 import { silentLogger, type Logger } from '../../src/log/log.js';
 import type { Api } from '../../src/rpc/context.js';
+import { createSchemaChecker } from '../../src/model/schema.js';
 import { NodeRuntime } from '../../src/runtime/node-runtime.js';
 import { SpaceKeeper } from '../../src/runtime/space-keeper.js';
 import type { Checker } from './checker.js';
 import { createSimController } from './controllers.js';
 import type { ModelArray } from './model-array.js';
+import { createPlanner, type WrittenPlan } from './planner.js';
 import { overNetwork } from './remote-port.js';
 import { SimProcess } from './scheduler.js';
 import { SimStore, type SimNetwork } from './sim-store.js';
@@ -23,9 +25,14 @@ export interface SimNodeOptions {
   readonly checker: Checker;
   readonly shards: number;
   readonly trace: (line: string) => void;
+  /** Plans that its orchestrator gives by name. */
+  readonly written?: ReadonlyMap<string, WrittenPlan>;
   /** Whether its log goes into the trace. */
   readonly isTraced: boolean;
 }
+
+/** Compiled once for all runs: half of their time went into that. */
+const schemas = createSchemaChecker();
 
 function noRemote(): never {
   throw new Error('Nothing is remote here');
@@ -41,7 +48,7 @@ export function startSimNode(options: SimNodeOptions): Api {
   const locals = controllersOf(options);
   const controllers = new ControllerRegistry({
     locals,
-    orchestrators: new Map(),
+    orchestrators: new Map([['planner', createPlanner(options, options.written ?? new Map())]]),
     connect: noRemote,
     connectOrchestrator: noRemote,
     checker: undefined as never,
@@ -65,6 +72,7 @@ export function startSimNode(options: SimNodeOptions): Api {
     controllers,
     localControllers: [...locals.keys()],
     sealer: undefined,
+    checker: schemas,
     secrets: { open: async () => await Promise.resolve(''), seal: () => undefined },
   });
   const { cache } = runtime;

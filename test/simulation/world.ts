@@ -107,7 +107,7 @@ export class World {
       },
     };
     this.#client = new Client(view, options.stepsMax);
-    this.#operator = new Operator({ ...view, ids: this.#client.ids });
+    this.#operator = new Operator(view);
   }
 
   /** Writes a line of the trace. */
@@ -154,7 +154,8 @@ export class World {
   #result(): RunResult {
     const ends: Record<string, number> = {};
     for (const id of this.#client.ids) {
-      const name = stateName(this.checker.headOf(id)?.state ?? 0);
+      const state = this.checker.headOf(id)?.state;
+      const name = state === undefined ? 'DELETED' : stateName(state);
       ends[name] = (ends[name] ?? 0) + 1;
     }
     return {
@@ -267,18 +268,18 @@ export class World {
 
   #hasAllEnded(): boolean {
     return (
-      !this.#client.isWaiting && this.#client.ids.every((id) => isFinal(this.checker.headOf(id)?.state ?? 0))
+      !this.#client.isWaiting &&
+      this.checker.ids.every((id) => isFinal(this.checker.headOf(id)?.state ?? 0)) 
     );
   }
 
   #checkEnd(): void {
     if (this.#client.isWaiting) this.#fail('a submission was never answered (7)');
-    for (const id of this.#client.ids) {
-      const head = this.checker.headOf(id);
-      const state = head?.state ?? 0;
+    for (const id of this.checker.ids) {
+      const state = this.checker.headOf(id)?.state ?? 0;
       if (!isFinal(state)) this.#fail(`${id} stands still in ${stateName(state)} (7)`);
     }
-    this.checker.checkEnd(this.#client.ids);
+    this.checker.checkEnd();
   }
 }
 
