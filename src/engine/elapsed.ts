@@ -16,6 +16,7 @@ export class Elapsed {
     const measuredMs = former === undefined || !isCounting ? 0 : former.ms + monotonicMs - former.asOfMs;
     const ms = Math.max(elapsedMs, measuredMs);
     this.#last = { ms, asOfMs: monotonicMs, startTimeMs };
-    return ms;
+    // Whole ones: it is written down. What is counted on from keeps its fraction.
+    return Math.floor(ms);
   }
 }
