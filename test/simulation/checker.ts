@@ -7,7 +7,7 @@ import type { CallContext } from '../../src/contract/index.js';
 import { OutcomeState, QueueItem, StepRecord } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState, WorkflowHead } from '../../src/gen/store/steplock/store/v1/workflow.js';
 import type { Plan } from '../../src/model/plan.js';
-import { isFinal, moves, stateName } from '../../src/model/workflow-state.js';
+import { isFinal, isRollingBack, moves, stateName } from '../../src/model/workflow-state.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
 import { keys, ranges, workflowOfKey, type WorkflowKey } from '../../src/store/keys.js';
 import { decodeRecord } from '../../src/store/records.js';
@@ -231,7 +231,7 @@ export class Checker {
   /** A child's end is provisional until its root's: the parent that is rolled back takes it back. */
   #isAskedBack({ parent, state }: WorkflowHead): boolean {
     const undo = this.itemOf(parent?.workflowId ?? '', undoOf((parent?.step ?? '') as StepId));
-    return undo !== undefined && (state === HeadState.ROLLING_BACK || state === HeadState.ROLLED_BACK);
+    return undo !== undefined && (isRollingBack(state) || state === HeadState.ROLLED_BACK);
   }
 
   /** An outcome that others rest on never changes: a retry or a skip follows a failure only. */

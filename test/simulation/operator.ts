@@ -55,7 +55,10 @@ export class Operator {
   /** An operator does something at random, to a root or a child; much of it is refused. */
   operate(): void {
     const { random } = this.#view.scheduler;
-    const ids = this.#view.checker.ids;
+    const { checker } = this.#view;
+    const open = checker.ids.filter((each) => !isFinal(checker.headOf(each)?.state ?? 0));
+    // Mostly to what has not ended; what has is deleted, or refuses.
+    const ids = open.length > 0 && random.next() < 0.8 ? open : checker.ids;
     const id = ids[randomBelow(random, Math.max(1, ids.length))];
     if (id === undefined) return;
     const verb = verbs[randomBelow(random, verbs.length)] ?? 'resume';

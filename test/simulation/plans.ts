@@ -38,6 +38,8 @@ interface Shares {
   readonly child: number;
   readonly waits: number;
   readonly fails: number;
+  /** How many times as long its calls take: what is slow leaves an operator time to interfere. */
+  readonly pace: number;
 }
 
 /** Draws a plan of at most so many steps; `levels`: how many levels of children may hang below it. */
@@ -48,6 +50,7 @@ export function drawPlan(random: Random, stepsMax: number, levels: number): Draw
     fails: random.next() < 0.5 ? 0 : 0.15,
     child: levels > 0 && random.next() < 0.6 ? 0.25 : 0,
     waits: random.next() < 0.3 ? 0.2 : 0,
+    pace: random.next() < 0.3 ? 6 : 1,
   };
   const groups: GroupSpec[] = [];
   const steps: StepSpec[] = [];
@@ -62,7 +65,7 @@ export function drawPlan(random: Random, stepsMax: number, levels: number): Draw
     const kind = random.next();
     if (kind < shares.child) steps.push(asChild(random, spec, levels - 1, shares.fails));
     else if (kind < shares.child + shares.waits) steps.push(asWait(random, spec));
-    else steps.push(asCall(random, spec, steps, shares.fails));
+    else steps.push(asCall(random, spec, steps, shares));
   }
   const settings = drawSettings(random);
   if (random.next() < 0.5) {
@@ -93,13 +96,13 @@ function drawLocks(random: Random, most: number): LockSpec[] {
   }));
 }
 
-function asCall(random: Random, spec: StepSpec, before: readonly StepSpec[], failShare: number): StepSpec {
+function asCall(random: Random, spec: StepSpec, before: readonly StepSpec[], shares: Shares): StepSpec {
   const method = methods[randomBelow(random, methods.length)] ?? 'check';
   const from = before.find((step) => hasObject(step) && spec.dependsOn.includes(step.id));
   const args: JsonObject = {
-    ms: randomBelow(random, 300),
+    ms: shares.pace * randomBelow(random, 300),
     failures: random.next() < 0.2 ? randomBelow(random, 4) : 0,
-    fatal: drawFatal(random, failShare),
+    fatal: drawFatal(random, shares.fails),
     undoFailures: random.next() < 0.15 ? randomBelow(random, 5) : 0,
     ...(from === undefined ? {} : { from: { $output: { step: from.id, pointer: '/object' } } }),
   };

@@ -130,6 +130,7 @@ export class World {
     const spreadMs = randomBelow(random, 2) === 0 ? 5 : 10_000;
     for (let index = 0; index < count; index++) this.#client.submit(random.next() * spreadMs);
     this.#everySecond();
+    this.#everyQuarter();
     await this.#runUntil(() => false, faultyMs);
     this.trace('the faults are over');
     this.#operator.setPolicy([]);
@@ -256,13 +257,19 @@ export class World {
   #everySecond(): void {
     const { random } = this.scheduler;
     const { faults } = this.network;
-    if (random.next() < faults.operator) this.#operator.operate();
     if (random.next() < faults.drain) this.#drainOne();
     // Somebody holds a system, or releases it.
     if (random.next() < faults.hold) this.#operator.setPolicy(random.next() < 0.5 ? [] : ['sys-1']);
     if (random.next() < faults.compaction) this.server.compact(this.server.revision);
     this.scheduler.after(1_000, () => {
       this.#everySecond();
+    });
+  }
+
+  #everyQuarter(): void {
+    if (this.scheduler.random.next() < this.network.faults.operator) this.#operator.operate();
+    this.scheduler.after(250, () => {
+      this.#everyQuarter();
     });
   }
 
