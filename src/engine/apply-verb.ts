@@ -144,7 +144,8 @@ function receiveSignal(run: Run, verb: VerbRecord, nowMs: number, turn: Turn): v
 function breakLock(run: Run, resource: string, turn: Turn): void {
   const need = run.head.locks.find((each) => each.resource === resource);
   if (need === undefined) return;
-  if (run.ticket !== 0) turn.add({ kind: 'unlock', need });
+  // A child holds nothing itself. What is not held yet is deleted in vain.
+  if (run.head.parent === undefined) turn.add({ kind: 'unlock', need });
   run.head = { ...run.head, locks: run.head.locks.filter((each) => each !== need) };
 }
 
