@@ -65,10 +65,11 @@ export class Operator {
     const steps = this.#view.checker.planOf(id).steps.filter((step) => canConcern(verb, step));
     const spec = steps[randomBelow(random, Math.max(1, steps.length))];
     if (spec === undefined) return;
-    this.#ask(id, verb, targetOf(random, verb, spec), random.next() < 0.3);
+    this.ask(id, verb, targetOf(random, verb, spec), random.next() < 0.3);
   }
 
-  #ask(id: string, verb: Verb, target: { step?: StepId; signal?: string }, keep: boolean): void {
+  /** Asks for it; what comes of it is seen in the store. */
+  ask(id: string, verb: Verb, target: { step?: StepId; signal?: string }, keep: boolean): void {
     const { random } = this.#view.scheduler;
     const api = this.#view.anyApi();
     if (api === undefined) return;
@@ -112,14 +113,14 @@ export class Operator {
     // What its parent holds back goes on with that.
     const isHeld = head.suspension?.verb === 'ask-suspend';
     const isSuspended = state === HeadState.SUSPENDED || state === HeadState.ROLLBACK_SUSPENDED;
-    if (isSuspended && !isHeld) this.#ask(id, 'resume', {}, false);
+    if (isSuspended && !isHeld) this.ask(id, 'resume', {}, false);
   }
 
   #settle(id: string, state: HeadState, { id: step, kind, prompt }: PlanStep): void {
     const { checker } = this.#view;
     if (state === HeadState.RUNNING && checker.itemOf(id, step as StepId) !== undefined) {
-      if (kind === 'approval') this.#ask(id, 'approve', { step: step as StepId }, false);
-      if (kind === 'signal') this.#ask(id, 'signal', { signal: prompt }, false);
+      if (kind === 'approval') this.ask(id, 'approve', { step: step as StepId }, false);
+      if (kind === 'signal') this.ask(id, 'signal', { signal: prompt }, false);
     }
     const { UNKNOWN, FAILED, CANCELLED } = OutcomeState;
     for (const name of [step, `undo.${step}`] as StepId[]) {
@@ -129,7 +130,7 @@ export class Operator {
         outcome === UNKNOWN ||
         (name !== step && outcome === FAILED) ||
         (!isRollback && name === step && (outcome === FAILED || outcome === CANCELLED));
-      if (isStuck) this.#ask(id, 'skip', { step: name }, false);
+      if (isStuck) this.ask(id, 'skip', { step: name }, false);
     }
   }
 }

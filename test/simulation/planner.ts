@@ -50,13 +50,14 @@ export function createPlanner(host: HandlerHost, written: ReadonlyMap<string, Wr
       methods: [operation('draw'), ...[...written.keys()].map(operation)],
     },
     plan: async ({ parent, signal }, name, args) => {
+      const { process, network } = host;
       const known = written.get(name);
-      if (known !== undefined) return answerOf(known);
       const request = args as unknown as Request;
-      if (host.network.mayCrash(host.process, `in planning of ${parent}`)) return await never();
-      await sleep(host.process.clock, request.ms, signal);
-      if (host.network.mayCrash(host.process, `in planning of ${parent}`)) return await never();
-      return draw(host, parent, request);
+      if (network.mayCrash(process, `before planning of ${parent}`)) return await never();
+      await sleep(process.clock, known === undefined ? request.ms : 1, signal);
+      const answer = known === undefined ? draw(host, parent, request) : answerOf(known);
+      if (network.mayCrash(process, `after planning of ${parent}`)) return await never();
+      return answer;
     },
     ended: async () => {
       await Promise.resolve();

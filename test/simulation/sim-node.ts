@@ -14,7 +14,7 @@ import type { ModelArray } from './model-array.js';
 import { createPlanner, type WrittenPlan } from './planner.js';
 import { overNetwork } from './remote-port.js';
 import { SimProcess } from './scheduler.js';
-import { SimStore, type SimNetwork } from './sim-store.js';
+import { never, SimStore, type SimNetwork } from './sim-store.js';
 
 /** What a node is put into. */
 export interface SimNodeOptions {
@@ -98,7 +98,8 @@ function controllersOf(options: SimNodeOptions): Map<string, ControllerPort> {
 }
 
 /** The controller, with the checker told of each call before it is made. */
-function watched({ nodeId, checker, trace }: SimNodeOptions, port: ControllerPort): ControllerPort {
+function watched(options: SimNodeOptions, port: ControllerPort): ControllerPort {
+  const { nodeId, checker, trace, network, process } = options;
   const note = (context: CallContext, what: string): void => {
     const step = `${context.direction === 'undo' ? 'undo.' : ''}${context.step}`;
     const token = context.fencingToken.revision;
@@ -106,23 +107,32 @@ function watched({ nodeId, checker, trace }: SimNodeOptions, port: ControllerPor
     if (what === 'execute') checker.onCall(context, nodeId);
     else checker.onAsk(context, nodeId, what);
   };
+  /** Around each call the process may die. */
+  const around = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
+    if (network.mayCrash(process, `before call ${what}`)) return await never();
+    const answer = await call();
+    if (network.mayCrash(process, `after call ${what}`)) return await never();
+    return answer;
+  };
   return {
     description: port.description,
     execute: async (context, method, args) => {
       note(context, 'execute');
-      return await port.execute(context, method, args);
+      return await around('execute', async () => await port.execute(context, method, args));
     },
     poll: async (context, method, task, args) => {
       checker.onAsk(context, nodeId, 'poll');
-      return await port.poll(context, method, task, args);
+      return await around('poll', async () => await port.poll(context, method, task, args));
     },
     probe: async (context, method, args) => {
       note(context, 'probe');
-      return await port.probe(context, method, args);
+      return await around('probe', async () => await port.probe(context, method, args));
     },
     cancel: async (context, method, task) => {
       note(context, 'cancel');
-      await port.cancel(context, method, task);
+      await around('cancel', async () => {
+        await port.cancel(context, method, task);
+      });
     },
   };
 }
