@@ -204,7 +204,7 @@ function retry(run: Run, step: StepId, mark: MarkRecord, now: Now, turn: Turn): 
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   // Not claimed here: the workflow may be suspended, and a retry is never in a hurry.
   if (former !== undefined && former.record.child !== '') {
-    const ref = { id: former.record.child, shard: former.record.childShard };
+    const ref = { id: former.record.child, shard: former.record.childShard, step };
     run.head = { ...run.head, formerChildren: [...run.head.formerChildren, ref] };
   }
   const signal = item.kind === 'signal' ? run.signals.get(stepOf(run.plan, step).prompt)?.record : undefined;

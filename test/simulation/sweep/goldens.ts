@@ -116,6 +116,13 @@ const twoLevels = {
   inner: childOf([step('p', [], { controller: 'remote' }), step('q', ['p'])]),
 };
 
+/** Tries the child's step once more, and gives up when that fails as well. */
+const retriesOnce = whileIn(HeadState.SUSPENDED, (operator, checker) => {
+  const step = 'sub' as StepId;
+  if (checker.itemOf('w0', step) !== undefined) operator.ask('w0', 'resume', {}, false);
+  else if (checker.headOf('w0')?.formerChildren.length === 0) operator.ask('w0', 'retry', { step }, false);
+  else operator.ask('w0', 'rollback', {}, false);
+});
 const asking = { asking: childOf([step('x'), approval('ask', ['x'])]) };
 
 /** See the head of this file. */
@@ -169,6 +176,12 @@ export const goldens: readonly Golden[] = [
     name: 'a child that fails',
     plans: [planOf([step('a'), child('sub', 'bad', ['a']), step('b', ['sub'])])],
     children: { bad: childOf([step('x'), step('y', ['x'], { args: breaks })], { onFailure: OnFailure.KEEP }) },
+  },
+  {
+    name: 'a child that is tried again',
+    plans: [planOf([step('a'), child('sub', 'bad', ['a'])], { onFailure: OnFailure.SUSPEND })],
+    children: { bad: childOf([step('x'), step('y', ['x'], { args: breaks })], { onFailure: OnFailure.KEEP }) },
+    reactions: [retriesOnce],
   },
   {
     name: 'lock contention',
