@@ -149,9 +149,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a permit freed at a timeout',
-    file: 'src/dispatcher/external-task.ts',
-    find: 'TODO',
-    replace: 'TODO',
+    file: 'src/dispatcher/execution.ts',
+    find: '        step.broken = end.broken;',
+    replace: '        step.broken = end.broken;\n        await step.held.write({ permits: [] });',
     args: crowded,
   },
   {
