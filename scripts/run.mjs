@@ -34,6 +34,7 @@ const tasks = {
   },
   kill: async () => await run('node', [...tsx, 'test/e2e/kill/main.ts', ...args]),
   'sim:mutants': async () => await run('node', [...tsx, 'test/simulation/mutants/main.ts', ...args]),
+  sweep: async () => await run('node', [...tsx, 'test/simulation/sweep/main.ts', ...args]),
   sim: async () => await run('node', [...tsx, 'test/simulation/main.ts', ...args]),
   check: async () =>
     await inOrder([

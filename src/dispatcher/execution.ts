@@ -93,7 +93,9 @@ export class Execution {
       if (!(error instanceof UnpreparedError)) throw error;
       step.prepared = { call, args: {}, undone: undefined, secrets: new Set() };
       const record = errorRecord(error.reason, error.message, error.retryable);
-      return afterUnsent(record, item.inDoubt && !hasBegun, step.context());
+      // Planning that was cut off has left nothing to be in doubt about.
+      const isRepeat = item.inDoubt && !hasBegun && item.kind !== 'child';
+      return afterUnsent(record, isRepeat, step.context());
     }
     if (this.#isCancelWanted) this.cancel();
     if (hasBegun) return { kind: 'execute', isRepeat: false, effect: item.effect };

@@ -144,7 +144,8 @@ function receiveSignal(run: Run, verb: VerbRecord, nowMs: number, turn: Turn): v
 function breakLock(run: Run, resource: string, turn: Turn): void {
   const need = run.head.locks.find((each) => each.resource === resource);
   if (need === undefined) return;
-  if (run.ticket !== 0) turn.add({ kind: 'unlock', need });
+  // A child holds nothing itself. What is not held yet is deleted in vain.
+  if (run.head.parent === undefined) turn.add({ kind: 'unlock', need });
   run.head = { ...run.head, locks: run.head.locks.filter((each) => each !== need) };
 }
 
@@ -203,7 +204,7 @@ function retry(run: Run, step: StepId, mark: MarkRecord, now: Now, turn: Turn): 
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   // Not claimed here: the workflow may be suspended, and a retry is never in a hurry.
   if (former !== undefined && former.record.child !== '') {
-    const ref = { id: former.record.child, shard: former.record.childShard };
+    const ref = { id: former.record.child, shard: former.record.childShard, step };
     run.head = { ...run.head, formerChildren: [...run.head.formerChildren, ref] };
   }
   const signal = item.kind === 'signal' ? run.signals.get(stepOf(run.plan, step).prompt)?.record : undefined;

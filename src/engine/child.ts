@@ -10,7 +10,7 @@ import {
 } from '../gen/store/steplock/store/v1/workflow.js';
 import { errorRecord } from '../model/attempt.js';
 import { limits } from '../model/limits.js';
-import { isFinal, isRollingBack, type State } from '../model/workflow-state.js';
+import { isFinal, isResting, isRollingBack, type State } from '../model/workflow-state.js';
 import { end, moveTo, stop } from './moves.js';
 import { resolveOutput } from './output.js';
 import type { Run } from './run.js';
@@ -59,6 +59,8 @@ export function followParent(run: Run, verb: VerbRecord, nowMs: number, turn: Tu
   switch (verb.verb) {
     case 'ask-suspend':
       if (startsSomething(state)) hold(run, verb, turn);
+      // It rests already, which the parent may not know: of a child that it was about to ask to go back, say.
+      else if (isResting(state)) tellParent(run, nowMs, turn);
       return;
     case 'ask-run':
       letGo(run, turn);

@@ -6,13 +6,13 @@ import {
   type QueueItem,
   type StepRecord,
 } from '../gen/store/steplock/store/v1/step.js';
-import { HeadState, type VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
-import { errorRecord } from '../model/attempt.js';
+import { HeadState, type ChildRef, type VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
+import { errorRecord, joinEffects } from '../model/attempt.js';
 import { askOf } from '../model/waiting.js';
 import { isFinal, isStopped, stateName } from '../model/workflow-state.js';
 import { keys } from '../store/keys.js';
 import { isUnchanged } from '../store/store.js';
-import { endWaiting } from './release.js';
+import { awaiting, endWaiting } from './release.js';
 import type { Run } from './run.js';
 import { treeVerb, type TreeVerb } from './tree-verbs.js';
 import type { Turn } from './turn.js';
@@ -49,20 +49,28 @@ export function noteChild(run: Run, verb: VerbRecord, nowMs: number, turn: Turn)
     turn.add({ kind: 'grant', guards });
     return;
   }
+  const next = isUndo(step) && verb.childState === HeadState.ROLLED_BACK ? childBefore(run, verb) : undefined;
+  if (next !== undefined) {
+    rewrite(run, step, awaiting(next), turn);
+    return;
+  }
   const end = isUndo(step) ? endOfUndo(verb) : endOfStep(run, verb);
   if (end === undefined) {
     rewrite(run, step, { childState: verb.childState }, turn);
     return;
   }
   const item = run.items.get(step)?.record;
-  const { attempt = 0, lastAttempts = [] } = item ?? {};
-  endWaiting(
-    run,
-    step,
-    { attempts: attempt, lastAttempts, child: verb.child, childShard: verb.childShard, ...end },
-    nowMs,
-    turn,
-  );
+  const { attempt = 0, lastAttempts = [], effect: before = EffectKind.NONE } = item ?? {};
+  // What the children of earlier tries have left is there as well.
+  const effect = joinEffects(before, end.effect ?? EffectKind.NONE);
+  const { child, childShard } = verb;
+  endWaiting(run, step, { attempts: attempt, lastAttempts, child, childShard, ...end, effect }, nowMs, turn);
+}
+
+/** The child of the same step's try before that one's. */
+function childBefore(run: Run, { step, child }: VerbRecord): ChildRef | undefined {
+  const all = run.childrenOf(step as StepId);
+  return all[all.findIndex(({ id }) => id === child) + 1];
 }
 
 function endOfUndo({ childState }: VerbRecord): Partial<StepRecord> | undefined {

@@ -1,7 +1,7 @@
 /** A root is deleted with its children, and they with theirs: the leaves first. */
 import { sleep, type Clock } from '../base/clock.js';
 import type { WorkflowId } from '../base/ids.js';
-import { VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
+import { VerbRecord, type ChildRef } from '../gen/store/steplock/store/v1/workflow.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord } from '../store/records.js';
 import { isAbsent, isSameCreation, isUnchanged } from '../store/store.js';
@@ -36,7 +36,7 @@ async function haveChildrenGone(run: Run, options: DeleteOptions): Promise<boole
 }
 
 function childrenOf(run: Run): WorkflowKey[] {
-  const refs = [...run.head.formerChildren];
+  const refs: Pick<ChildRef, 'id' | 'shard'>[] = [...run.head.formerChildren];
   for (const { record } of run.records.values())
     if (record.child !== '') refs.push({ id: record.child, shard: record.childShard });
   const places = new Map(refs.map(({ id, shard }) => [id, { id: id as WorkflowId, shard }]));

@@ -48,6 +48,8 @@ export async function deleteWorkflow(run: Run, options: DeleteOptions): Promise<
     compares: [
       isSameCreation(keys.shard(key.shard), options.epoch),
       isUnchanged(keys.live(key), liveRevision),
+      // A parent may have asked once more to go: without the head, that would stay for ever.
+      { at: ranges.verbs(key), target: 'create', relation: '=', revision: 0 },
     ],
     ops: [
       { type: 'delete', at: keys.ended(key, run.head.lastLiveRevision) },

@@ -37,14 +37,14 @@ export function wantLocks(
   const entry = {
     child: verb.child,
     childShard: verb.childShard,
-    needs: verb.locks,
+    needs: verb.locks.map((need) => asAwaited(run, need)),
     sinceElapsedMs: elapsedMs,
   };
   if (refusal !== undefined) {
     tell(run, entry, refusal, nowMs, turn);
     return;
   }
-  for (const need of verb.locks) {
+  for (const need of entry.needs) {
     if (isHeld(run, need) || waitsFor(run, need)) continue;
     turn.add({ kind: 'ticket', need, timeMs: nowMs, isLate: true });
   }
@@ -101,8 +101,8 @@ function drop(run: Run, dropped: readonly LateLocks[], turn: Turn): void {
   run.head = { ...run.head, lateLocks: run.head.lateLocks.filter((late) => !dropped.includes(late)) };
   turn.headChanged = true;
   for (const need of dropped.flatMap(({ needs }) => needs)) {
-    if (isHeld(run, need) || waitsFor(run, need) || !run.lateTickets.delete(need.resource)) continue;
-    turn.add({ kind: 'unlock', need });
+    if (isHeld(run, need) || waitsFor(run, need) || turn.takeBackTicket(need)) continue;
+    if (run.lateTickets.delete(need.resource)) turn.add({ kind: 'unlock', need });
   }
 }
 
@@ -126,6 +126,15 @@ function isHeld(run: Run, { resource, kind }: LockNeed): boolean {
   return run.head.locks.some(
     (each) => each.resource === resource && (each.kind === kind || each.kind === LockKind.EXCLUSIVE),
   );
+}
+
+/** What is waited for already comes as it is waited for: there is one place, and nobody is granted less than it says. */
+function asAwaited(run: Run, need: LockNeed): LockNeed {
+  const awaited = run.head.lateLocks.flatMap(({ needs }) => needs);
+  const isExclusive = awaited.some(
+    ({ resource, kind }) => resource === need.resource && kind === LockKind.EXCLUSIVE,
+  );
+  return isExclusive ? { ...need, kind: LockKind.EXCLUSIVE } : need;
 }
 
 function waitsFor(run: Run, { resource }: LockNeed): boolean {

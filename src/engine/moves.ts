@@ -84,7 +84,9 @@ export function unlockAll(run: Run, turn: Turn): void {
   const { locks, lateLocks } = run.head;
   if (run.ticket === 0 && lateLocks.length === 0 && !isFinal(run.head.state)) return;
   const late = lateLocks.flatMap(({ needs }) => needs);
-  for (const need of uniteLocks([locks, late])) turn.add({ kind: 'unlock', need });
+  for (const need of uniteLocks([locks, late])) {
+    if (!turn.takeBackTicket(need)) turn.add({ kind: 'unlock', need });
+  }
   run.head = { ...run.head, lateLocks: [] };
   run.ticket = 0;
   run.lateTickets.clear();

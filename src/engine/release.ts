@@ -9,7 +9,7 @@ import {
   type QueueItem,
   type StepRecord,
 } from '../gen/store/steplock/store/v1/step.js';
-import { HeadState, type SignalRecord } from '../gen/store/steplock/store/v1/workflow.js';
+import { HeadState, type ChildRef, type SignalRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import { errorRecord } from '../model/attempt.js';
 import { callOf, stepOf } from '../model/plan.js';
 import { isAwaited, isWaiting } from '../model/waiting.js';
@@ -94,18 +94,20 @@ export function releaseUndos(run: Run, inputs: ReleaseInputs, turn: Turn): void 
   }
 }
 
-/** The child goes back itself; the undo waits for it, and it is asked in the next turn. */
+/** The child goes back itself, and after it those of earlier tries; the undo waits for them, each is asked in a turn. */
 function undoChild(run: Run, step: StepId, inputs: ReleaseInputs, turn: Turn): void {
-  const { child = '', childShard = 0 } = run.records.get(step)?.record ?? {};
-  const item = {
-    ...newItem(run, undoOf(step), inputs),
-    child,
-    childShard,
-    childState: HeadState.ROLLING_BACK,
-    inDoubt: true,
-  };
+  const [last] = run.childrenOf(step);
+  if (last === undefined) {
+    endWaiting(run, undoOf(step), { state: OutcomeState.SUCCEEDED }, inputs.nowMs, turn);
+    return;
+  }
+  const item = { ...newItem(run, undoOf(step), inputs), ...awaiting(last), inDoubt: true };
   enqueue(run, item, run.records.get(undoOf(step)), inputs, turn);
-  turn.hasMore = true;
+}
+
+/** What of an item says that it waits for that child to go back. */
+export function awaiting({ id, shard }: ChildRef): Partial<QueueItem> {
+  return { child: id, childShard: shard, childState: HeadState.ROLLING_BACK, childAsked: '' };
 }
 
 /** A step that cannot be undone has taken effect: a person decides. */

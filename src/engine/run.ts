@@ -14,7 +14,12 @@ import {
   type QueueItem,
   type StepRecord,
 } from '../gen/store/steplock/store/v1/step.js';
-import type { SignalRecord, VerbRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import type {
+  ChildRef,
+  SignalRecord,
+  VerbRecord,
+  WorkflowHead,
+} from '../gen/store/steplock/store/v1/workflow.js';
 import { needsUndo } from '../model/attempt.js';
 import { Countdown } from '../model/graph.js';
 import type { Plan } from '../model/plan.js';
@@ -118,6 +123,13 @@ export class Run {
       if (!isUndo(id) && record.state === OutcomeState.UNKNOWN) return id;
     }
     return undefined;
+  }
+
+  /** The children that the step has had, the last one first: all of them are undone with it. */
+  childrenOf(step: StepId): ChildRef[] {
+    const { child = '', childShard: shard = 0 } = this.records.get(step)?.record ?? {};
+    const former = this.head.formerChildren.filter((each) => each.step === step).reverse();
+    return child === '' ? former : [{ id: child, shard, step }, ...former];
   }
 
   /** Begins to count down the other way. Doing it twice does nothing. */

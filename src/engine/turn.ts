@@ -99,6 +99,15 @@ export class Turn {
     this.changes.push(change);
   }
 
+  /** Takes back a place that this turn was to take; false if it takes none for the resource. */
+  takeBackTicket({ resource }: LockNeed): boolean {
+    const index = this.changes.findIndex(
+      (change) => change.kind === 'ticket' && change.need.resource === resource,
+    );
+    if (index !== -1) this.changes.splice(index, 1);
+    return index !== -1;
+  }
+
   /** Asks for another turn at that time. */
   wakeAt(timeMs: number): void {
     this.wakeAtMs = this.wakeAtMs === undefined ? timeMs : Math.min(this.wakeAtMs, timeMs);

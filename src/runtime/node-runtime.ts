@@ -31,7 +31,7 @@ const planStepsMax = 200_000;
 /** See the head of this file. */
 export class NodeRuntime {
   readonly plans = new PlanCache(planStepsMax);
-  readonly checker: SchemaChecker = createSchemaChecker();
+  readonly checker: SchemaChecker;
   readonly cache: StoreCache;
   readonly members: Members;
   readonly locks: LockTable;
@@ -47,6 +47,7 @@ export class NodeRuntime {
 
   constructor(options: NodeRuntimeOptions) {
     this.#options = options;
+    this.checker = options.checker ?? createSchemaChecker();
     const { store, clock, log, resyncMs } = options;
     const { node, shard, live, verb, queue, controller, lock, permit, webhook, callback } = prefixes;
     const kept = [node, shard, live, verb, queue, controller, lock, permit, webhook, callback, keys.policy];

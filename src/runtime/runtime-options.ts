@@ -4,6 +4,7 @@ import type { NodeId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { ControllerDirectory, SecretVault } from '../dispatcher/ports.js';
 import type { Intake } from '../intake/plan-intake.js';
+import type { SchemaChecker } from '../model/schema.js';
 import type { Sealer } from '../model/secret.js';
 import type { Logger } from '../log/log.js';
 import type { Store } from '../store/store.js';
@@ -37,4 +38,6 @@ export interface NodeRuntimeOptions {
   /** Names of the controllers in this process. */
   readonly localControllers: readonly string[];
   readonly secrets: SecretVault;
+  /** What it checks arguments with, by default its own: many nodes of one process spare themselves the compiling. */
+  readonly checker?: SchemaChecker;
 }

@@ -4,32 +4,34 @@
  */
 import { isUndo, undoOf, type StepId } from '../../src/base/ids.js';
 import type { CallContext } from '../../src/contract/index.js';
-import { PlanChunk, UndoKind } from '../../src/gen/store/steplock/store/v1/plan.js';
 import { OutcomeState, QueueItem, StepRecord } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState, WorkflowHead } from '../../src/gen/store/steplock/store/v1/workflow.js';
-import { needsUndo } from '../../src/model/attempt.js';
-import { planOfChunks, stepOf, type Plan } from '../../src/model/plan.js';
-import { isFinal, moves, stateName } from '../../src/model/workflow-state.js';
+import type { Plan } from '../../src/model/plan.js';
+import { isFinal, isRollingBack, moves, stateName } from '../../src/model/workflow-state.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
-import { keys, ranges, shardOf, workflowOfKey, type WorkflowKey } from '../../src/store/keys.js';
-import { decodeRecord, type RecordType } from '../../src/store/records.js';
+import { keys, ranges, workflowOfKey, type WorkflowKey } from '../../src/store/keys.js';
+import { decodeRecord } from '../../src/store/records.js';
 import type { KeyValue, StoreEvent } from '../../src/store/store.js';
 import { AdmissionRules } from './admission-rules.js';
+import { History } from './history.js';
 import { missingNote } from './incident-rules.js';
 import { LockRules } from './lock-rules.js';
 import type { Effect, ModelArray } from './model-array.js';
 import type { RetentionRules } from './retention-rules.js';
+import { ObjectRules } from './object-rules.js';
+import { TreeRules } from './tree-rules.js';
 
 /** See the head of this file. */
 export class Checker {
   readonly #server: Mvcc;
   readonly #onBroken: (message: string) => void;
-  readonly #shards: number;
+  readonly #history: History;
+  readonly #objects: ObjectRules;
+  readonly #tree: TreeRules;
   readonly #locks: LockRules;
   readonly #admission: AdmissionRules;
   readonly #heads = new Map<string, WorkflowHead>();
   readonly #records = new Map<string, StepRecord>();
-  readonly #plans = new Map<string, Plan>();
   /** Undos of which a call has begun. */
   readonly #begunUndos = new Set<string>();
   array: ModelArray | undefined;
@@ -39,24 +41,26 @@ export class Checker {
   constructor(server: Mvcc, shards: number, onBroken: (message: string) => void) {
     this.#onBroken = onBroken;
     this.#server = server;
-    this.#shards = shards;
+    this.#history = new History(server, shards);
+    this.#objects = new ObjectRules(this.#history, () => this.array);
+    this.#tree = new TreeRules(this.#history, this.#objects);
     this.#admission = new AdmissionRules(server);
-    this.#locks = new LockRules(server, (id) => this.headOf(id));
+    this.#locks = new LockRules(server, this.#history);
     server.watch(ranges.all, server.revision, (batch) => {
       for (const event of batch.events) this.#onEvent(event);
       // As of the end of the revision: what it wrote belongs together.
-      for (const event of batch.events) {
-        if (event.type !== 'put') continue;
-        this.#onQueued(event.kv);
-        const problem = missingNote(server, event.kv);
-        this.#assert(problem === undefined, problem ?? '');
-      }
+      for (const event of batch.events) this.#afterRevision(event);
     });
   }
 
-  /** The workflow's head as it stands. */
+  /** Of the workflows that there are, children included. */
+  get ids(): string[] {
+    return [...this.#heads.keys()];
+  }
+
+  /** See {@link History}. */
   headOf(id: string): WorkflowHead | undefined {
-    return this.#read(WorkflowHead, keys.head(this.keyOf(id)));
+    return this.#history.headOf(id);
   }
 
   /** The state that the workflow is in, or ended in before it was deleted; 0 for none. */
@@ -64,24 +68,49 @@ export class Checker {
     return this.retention?.endOf(id) ?? this.headOf(id)?.state ?? 0;
   }
 
-  /** The workflow's place. */
+  /** See {@link History}. */
   keyOf(id: string): WorkflowKey {
-    return { shard: shardOf(id as never, this.#shards), id: id as never };
+    return this.#history.keyOf(id);
   }
 
-  /** The workflow's plan. */
+  /** See {@link History}. */
   planOf(id: string): Plan {
-    const known = this.#plans.get(id);
-    if (known !== undefined) return known;
-    const { kvs } = this.#server.list(ranges.chunks('plan', this.keyOf(id)));
-    const plan = planOfChunks(kvs.map((kv) => decodeRecord(PlanChunk, kv)));
-    this.#plans.set(id, plan);
-    return plan;
+    return this.#history.planOf(id);
   }
 
-  /** The outcome of a step, or an undo. */
+  /** See {@link History}. */
   recordOf(id: string, step: StepId): StepRecord | undefined {
-    return this.#read(StepRecord, keys.step(this.keyOf(id), step));
+    return this.#history.recordOf(id, step);
+  }
+
+  /** See {@link History}. */
+  itemOf(id: string, step: StepId): QueueItem | undefined {
+    return this.#history.itemOf(id, step);
+  }
+
+  #afterRevision(event: StoreEvent): void {
+    const place = workflowOfKey(event.type === 'put' ? event.kv.key : event.key);
+    const id = place?.workflow.id ?? '';
+    if (event.type === 'delete') {
+      if (event.key.startsWith('head/')) this.#report(id, this.#tree.onDeleted(id));
+      return;
+    }
+    const { kv } = event;
+    this.#onQueued(kv);
+    this.#report('', missingNote(this.#server, kv));
+    if (kv.key.startsWith('head/'))
+      this.#report(
+        id,
+        this.#tree.onHead(id, decodeRecord(WorkflowHead, kv), kv.createRevision === kv.modRevision),
+      );
+    if (kv.key.startsWith('step/')) {
+      const step = place?.rest as StepId;
+      this.#report(`${id}/${step}`, this.#tree.onRecord(id, step, decodeRecord(StepRecord, kv)));
+    }
+  }
+
+  #report(name: string, problem: string | undefined): void {
+    if (problem !== undefined) this.#onBroken(name === '' ? problem : `${name}: ${problem}`);
   }
 
   /** A call is begun only in a workflow that wants it; one in doubt may be looked into at any time. */
@@ -105,7 +134,7 @@ export class Checker {
   /** Before a controller is asked after a call: the asking node still has the step. */
   onAsk(context: CallContext, node: string, what: string): void {
     const step = (context.direction === 'undo' ? undoOf(context.step as StepId) : context.step) as StepId;
-    const item = this.#read(QueueItem, keys.queue(this.keyOf(context.workflow), step));
+    const item = this.itemOf(context.workflow, step);
     const session = this.#server.get(keys.node(node as never))?.createRevision;
     const name = `${context.workflow}/${step} attempt ${context.attempt}`;
     this.#assert(item?.claim?.session === session, `${name}: ${what} without a valid claim (10)`);
@@ -115,21 +144,21 @@ export class Checker {
   onCall(context: CallContext, node: string): void {
     const step = (context.direction === 'undo' ? undoOf(context.step as StepId) : context.step) as StepId;
     const name = `${context.workflow}/${step} attempt ${context.attempt}`;
-    const item = this.#read(QueueItem, keys.queue(this.keyOf(context.workflow), step));
+    const item = this.itemOf(context.workflow, step);
     this.#assert(
       item?.inDoubt === true && item.attempt === context.attempt,
       `${name}: called without a recorded intent (B4)`,
     );
     const session = this.#server.get(keys.node(node as never))?.createRevision;
     this.#assert(item?.claim?.session === session, `${name}: called without a valid claim (10)`);
-    const problem = this.#locks.onCall(context.workflow);
-    this.#assert(problem === undefined, `${name}: ${problem ?? ''}`);
+    this.#report(name, this.#locks.onCall(context.workflow) ?? this.#tree.onCall(context));
     if (context.direction === 'undo') this.#onUndoCall(context, name);
     else this.#onForwardCall(context, name);
   }
 
   /** After an effect on the array. */
-  onEffect({ kind, object, context }: Effect): void {
+  onEffect(effect: Effect): void {
+    const { kind, object, context } = effect;
     const name = `${context.workflow}/${context.step}`;
     if (kind === 'create') {
       this.#assert(this.#created.get(object) !== 'whole', `${name}: made twice (12)`);
@@ -142,72 +171,34 @@ export class Checker {
     if (context.direction === 'forward') {
       this.#assert(!this.#begunUndos.has(object), `${name}: took effect after its undo had begun (13)`);
     }
+    this.#report(name, this.#tree.onEffect(effect));
   }
 
   readonly #created = new Map<string, 'half' | 'whole'>();
 
-  /** Once all workflows have ended: the array holds what their states say. */
-  checkEnd(ids: readonly string[]): void {
-    const kept = this.retention?.atEnd(ids.map((id) => this.keyOf(id)));
-    const left = this.#locks.atEnd() ?? this.#admission.atEnd() ?? kept;
+  /** Once all workflows have ended: the array holds what their states say, and nothing is left behind. */
+  checkEnd(submitted: readonly string[]): void {
+    const kept = this.retention?.atEnd(submitted.map((id) => this.keyOf(id)));
+    const left = this.#locks.atEnd() ?? this.#admission.atEnd() ?? this.#tree.atEnd() ?? kept;
     this.#assert(left === undefined, left ?? '');
-    for (const id of ids) {
-      const head = this.headOf(id);
-      if (head !== undefined) this.#checkObjects(id, head);
-    }
-  }
-
-  #checkObjects(id: string, head: WorkflowHead): void {
-    for (const step of this.planOf(id).steps) this.#checkObject(id, head, step.id as StepId);
-  }
-
-  #checkObject(id: string, head: WorkflowHead, step: StepId): void {
-    const record = this.recordOf(id, step);
-    const undo = this.recordOf(id, undoOf(step));
-    const object = this.array?.objects.get(`${head.uid}/${step}`);
-    const isMade = stepOf(this.planOf(id), step).method.startsWith('make');
-    const name = `${id}/${step} of a workflow ${stateName(head.state)}`;
-    if (record?.state === OutcomeState.SUCCEEDED && undo === undefined && isMade) {
-      this.#assert(object?.isWhole === true, `${name}: succeeded, and its object is not there (9)`);
-    }
-    if (head.state !== HeadState.ROLLED_BACK) return;
-    const wasLeft = record?.state === OutcomeState.SKIPPED || undo?.state === OutcomeState.SKIPPED;
-    if (!wasLeft) this.#assert(object === undefined, `${name}: its object is left over (9, 12)`);
+    for (const id of this.ids)
+      if (isFinal(this.headOf(id)?.state ?? 0)) this.#report('', this.#objects.onEnd(id));
   }
 
   #onForwardCall(context: CallContext, name: string): void {
-    const plan = this.planOf(context.workflow);
-    const index = plan.indexOf.get(context.step as StepId) ?? -1;
-    for (const before of stepsNextTo(plan, index, 'predecessors')) {
-      const state = this.recordOf(context.workflow, before)?.state;
-      const isOver = state === OutcomeState.SUCCEEDED || state === OutcomeState.SKIPPED;
-      this.#assert(isOver, `${name}: called before ${before} has succeeded (4)`);
-    }
     this.#assert(
       !this.#begunUndos.has(`${context.workflowUid}/${context.step}`),
       `${name}: called after its undo has begun (13)`,
     );
   }
 
-  #onUndoCall(context: CallContext, name: string): void {
-    const { workflow, step } = context;
-    const plan = this.planOf(workflow);
-    this.#begunUndos.add(`${context.workflowUid}/${step}`);
+  #onUndoCall({ workflow, workflowUid, step }: CallContext, name: string): void {
+    this.#begunUndos.add(`${workflowUid}/${step}`);
     this.#assertEnded(workflow, step as StepId, name);
-    const index = plan.indexOf.get(step as StepId) ?? -1;
-    for (const dependent of stepsNextTo(plan, index, 'successors')) {
-      this.#assertEnded(workflow, dependent, name);
-      const record = this.recordOf(workflow, dependent);
-      if (record === undefined || !needsUndo(record.state, record.effect)) continue;
-      if (stepOf(plan, dependent).undoKind === UndoKind.NONE_NEEDED) continue;
-      const undo = this.recordOf(workflow, undoOf(dependent))?.state;
-      const isUndone = undo === OutcomeState.SUCCEEDED || undo === OutcomeState.SKIPPED;
-      this.#assert(isUndone, `${name}: called before ${dependent} is undone (5)`);
-    }
   }
 
   #assertEnded(workflow: string, step: StepId, name: string): void {
-    const item = this.#read(QueueItem, keys.queue(this.keyOf(workflow), step));
+    const item = this.itemOf(workflow, step);
     this.#assert(item === undefined, `${name}: called while ${step} may still be running (5, 13)`);
   }
 
@@ -234,24 +225,30 @@ export class Checker {
         `${id}: deleted while ${stateName(before?.state ?? 0)}`,
       );
       this.#heads.delete(id);
-      this.#plans.delete(id);
       return;
     }
     const head = after;
     this.#heads.set(id, head);
     // The last look at what it says.
-    if (before !== undefined && isFinal(before.state) && !isFinal(head.state)) this.#checkObjects(id, before);
+    if (before !== undefined && isFinal(before.state) && head.state === HeadState.DELETING)
+      this.#report('', this.#objects.onEnd(id, before.state));
+    this.#history.noteHead(id, head);
     if (isFinal(head.state)) {
-      const problem = this.#locks.onEnd(this.keyOf(id), head);
-      this.#assert(problem === undefined, `${id}: ${problem ?? ''}`);
+      this.#report(id, this.#locks.onEnd(this.keyOf(id), head));
     }
     if (before === undefined || before.state === head.state) return;
     const canReach = reachable(before.state).has(head.state);
     this.#assert(canReach, `${id}: moved from ${stateName(before.state)} to ${stateName(head.state)} (9)`);
     this.#assert(
-      !isFinal(before.state) || head.state === HeadState.DELETING,
+      !isFinal(before.state) || head.state === HeadState.DELETING || this.#isAskedBack(head),
       `${id}: left its final state (9)`,
     );
+  }
+
+  /** A child's end is provisional until its root's: the parent that is rolled back takes it back. */
+  #isAskedBack({ parent, state }: WorkflowHead): boolean {
+    const undo = this.itemOf(parent?.workflowId ?? '', undoOf((parent?.step ?? '') as StepId));
+    return undo !== undefined && (isRollingBack(state) || state === HeadState.ROLLED_BACK);
   }
 
   /** An outcome that others rest on never changes: a retry or a skip follows a failure only. */
@@ -266,28 +263,9 @@ export class Checker {
     this.#assert(!isFirm || isDeleting, `${key}: an accepted outcome was changed (2)`);
   }
 
-  #read<T>(type: RecordType<T>, key: string): T | undefined {
-    const kv = this.#server.get(key);
-    return kv === undefined ? undefined : decodeRecord(type, kv);
-  }
-
   #assert(condition: boolean, message: string): void {
     if (!condition) this.#onBroken(message);
   }
-}
-
-/** The steps directly before or after one, groups looked through. */
-function stepsNextTo(plan: Plan, node: number, way: 'predecessors' | 'successors'): StepId[] {
-  const found = new Set<StepId>();
-  const stack = [...(plan.graph[way][node] ?? [])];
-  const seen = new Set<number>();
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    if (seen.has(next)) continue;
-    seen.add(next);
-    if (next < plan.graph.stepCount) found.add(plan.steps[next]!.id as StepId);
-    else stack.push(...(plan.graph[way][next] ?? []));
-  }
-  return [...found];
 }
 
 /** States that a chain of known moves leads to: several may be committed at once. */

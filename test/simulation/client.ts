@@ -3,7 +3,7 @@ import { newUuid } from '../../src/base/ids.js';
 import { isReason } from '../../src/errors/index.js';
 import type { Api } from '../../src/rpc/context.js';
 import { submitWorkflow } from '../../src/rpc/workflow/submit.js';
-import { drawPlan } from './plans.js';
+import { drawPlan, levelsMax, type DrawnPlan } from './plans.js';
 import type { Scheduler } from './scheduler.js';
 
 /** What the client sees of the world. */
@@ -39,9 +39,12 @@ export class Client {
 
   /** Submits a workflow, again and again with the same request id until it is answered. */
   submit(delayMs: number): void {
-    const { random } = this.#view.scheduler;
-    const requestId = newUuid(random);
-    const plan = drawPlan(random, this.#stepsMax);
+    this.send(drawPlan(this.#view.scheduler.random, this.#stepsMax, levelsMax), '', delayMs);
+  }
+
+  /** The same with a plan that is given, and an id; empty for any. */
+  send(plan: DrawnPlan, workflowId: string, delayMs: number): void {
+    const requestId = newUuid(this.#view.scheduler.random);
     this.#pending += 1;
     let isAnswered = false;
     const attempt = (): void => {
@@ -51,7 +54,7 @@ export class Client {
       if (api === undefined) return;
       const request = {
         requestId,
-        workflowId: '',
+        workflowId,
         settings: plan.settings,
         plan,
         actor: 'client',

@@ -29,6 +29,8 @@ export interface Script {
   readonly ms: number;
   /** How many calls fail, retryably, before one succeeds. */
   readonly failures: number;
+  /** How many calls make the object and break off before they answer. */
+  readonly lost?: number;
   /** Whether it fails for good: before it has done anything, or after half of it. */
   readonly fatal: '' | 'before' | 'half';
   /** How many calls of the undo fail. */
@@ -47,6 +49,7 @@ const scriptSchema: JsonObject = {
   properties: {
     ms: { type: 'number' },
     failures: { type: 'integer' },
+    lost: { type: 'integer' },
     fatal: { enum: ['', 'before', 'half'] },
     undoFailures: { type: 'integer' },
     from: { type: 'string' },
@@ -135,6 +138,7 @@ async function executeMake(host: HandlerHost, context: CallContext, script: Scri
     return failed('Broke', 'After half of it', { retryable: false, effect: 'some' });
   await work(host, context, script.ms);
   array.complete(context);
+  if (array.count(`lost ${context.idempotencyKey}`) <= (script.lost ?? 0)) throw new Error('The line broke');
   return done({ object: objectOf(context) });
 }
 

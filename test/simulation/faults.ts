@@ -19,7 +19,7 @@ export interface Faults {
   readonly storeStall: number;
   /** Of a node standing still for a while, with each call. */
   readonly nodeStall: number;
-  /** Of an operator doing something, each second. */
+  /** Of an operator doing something, each quarter of a second. */
   readonly operator: number;
   /** Of a node being stopped in an orderly way, each second. */
   readonly drain: number;
@@ -58,7 +58,7 @@ export function drawFaults(random: Random): Faults {
     droppedBatch: maybe(0.3),
     storeStall: maybe(0.01),
     nodeStall: maybe(0.01),
-    operator: maybe(0.5),
+    operator: maybe(0.4),
     drain: maybe(0.1),
     hold: maybe(0.2),
     compaction: maybe(0.5),

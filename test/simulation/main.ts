@@ -38,6 +38,7 @@ for (let seed = from; seed < from + seeds; seed++) {
     write(
       `  replay: npm run sim -- --seeds 1 --from ${seed} --steps ${values.steps} --workflows ${values.workflows} --trace`,
     );
+    if (values['until-broken']) break;
   }
 }
 write(

@@ -1,6 +1,7 @@
 /** Whoever sits at the command line in a simulated run: asks for this and that, sets limits and holds, settles what waits. */
 import { newUuid, type StepId } from '../../src/base/ids.js';
-import { randomBelow } from '../../src/base/random.js';
+import { randomBelow, type Random } from '../../src/base/random.js';
+import type { PlanStep } from '../../src/gen/store/steplock/store/v1/plan.js';
 import { PolicyRecord } from '../../src/gen/store/steplock/store/v1/cluster.js';
 import { OutcomeState } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../../src/gen/store/steplock/store/v1/workflow.js';
@@ -18,8 +19,6 @@ export interface OperatorView {
   readonly scheduler: Scheduler;
   readonly server: Mvcc;
   readonly checker: Checker;
-  /** Of the workflows that were submitted. */
-  readonly ids: readonly string[];
   /** A node of those that run, at random. */
   readonly anyApi: () => Api | undefined;
   readonly trace: (line: string) => void;
@@ -53,39 +52,28 @@ export class Operator {
     this.#view.server.txn({ compares: [], then: [{ type: 'put', key: keys.policy, value }], otherwise: [] });
   }
 
-  /** An operator does something at random; much of it is refused. */
+  /** An operator does something at random, to a root or a child; much of it is refused. */
   operate(): void {
     const { random } = this.#view.scheduler;
-    const id = this.#view.ids[randomBelow(random, Math.max(1, this.#view.ids.length))];
+    const { checker } = this.#view;
+    const open = checker.ids.filter((each) => !isFinal(checker.headOf(each)?.state ?? 0));
+    // Mostly to what has not ended; what has is deleted, or refuses.
+    const ids = open.length > 0 && random.next() < 0.8 ? open : checker.ids;
+    const id = ids[randomBelow(random, Math.max(1, ids.length))];
     if (id === undefined) return;
-    const verbs: Verb[] = [
-      'suspend',
-      'resume',
-      'resume',
-      'resume',
-      'cancel',
-      'rollback',
-      'retry',
-      'retry',
-      'skip',
-      'skip',
-      'break',
-    ];
     const verb = verbs[randomBelow(random, verbs.length)] ?? 'resume';
-    const steps = this.#view.checker.planOf(id).steps;
+    const steps = this.#view.checker.planOf(id).steps.filter((step) => canConcern(verb, step));
     const spec = steps[randomBelow(random, Math.max(1, steps.length))];
-    const isAboutStep = verb === 'retry' || verb === 'skip';
-    // Only a person who has looked may call such a method again.
-    if (spec === undefined || (verb === 'retry' && spec.method === 'make-once')) return;
-    const step = (random.next() < 0.5 ? spec.id : `undo.${spec.id}`) as StepId;
-    this.#ask(id, verb, isAboutStep ? step : undefined, random.next() < 0.3);
+    if (spec === undefined) return;
+    this.ask(id, verb, targetOf(random, verb, spec), random.next() < 0.3);
   }
 
-  #ask(id: string, verb: Verb, step: StepId | undefined, keep: boolean): void {
+  /** Asks for it; what comes of it is seen in the store. */
+  ask(id: string, verb: Verb, target: { step?: StepId; signal?: string }, keep: boolean): void {
     const { random } = this.#view.scheduler;
     const api = this.#view.anyApi();
     if (api === undefined) return;
-    this.#view.trace(`operator: ${verb} ${id} ${step ?? ''}`);
+    this.#view.trace(`operator: ${verb} ${id} ${target.step ?? target.signal ?? ''}`);
     const call = {
       verb,
       workflow: this.#view.checker.keyOf(id),
@@ -95,9 +83,9 @@ export class Operator {
       body: { verb },
       keep,
       cancelRunning: random.next() < 0.5,
-      output: { object: 'skipped' },
+      output: { object: verb === 'signal' ? 'signalled' : 'skipped' },
       resource: 'array/0',
-      ...(step === undefined ? {} : { step }),
+      ...target,
     };
     askOwner(api, call, { signal: new AbortController().signal, deadlineMs: Infinity }).then(
       () => {
@@ -111,28 +99,69 @@ export class Operator {
 
   /** A patient operator settles whatever still waits for a person. */
   resolveForEver(): void {
-    for (const id of this.#view.ids) this.#resolve(id);
+    for (const id of this.#view.checker.ids) this.#resolve(id);
     this.#view.scheduler.after(15_000, () => {
       this.resolveForEver();
     });
   }
 
   #resolve(id: string): void {
-    const state = this.#view.checker.stateOf(id);
-    if (isFinal(state)) return;
-    const { UNKNOWN, FAILED, CANCELLED } = OutcomeState;
-    for (const { id: step } of this.#view.checker.planOf(id).steps) {
-      for (const name of [step, `undo.${step}`] as StepId[]) {
-        const outcome = this.#view.checker.recordOf(id, name)?.state;
-        const isRollback = state === HeadState.ROLLBACK_BLOCKED || state === HeadState.ROLLBACK_SUSPENDED;
-        const isStuck =
-          outcome === UNKNOWN ||
-          (name !== step && outcome === FAILED) ||
-          (!isRollback && name === step && (outcome === FAILED || outcome === CANCELLED));
-        if (isStuck) this.#ask(id, 'skip', name, false);
-      }
-    }
-    if (state === HeadState.SUSPENDED || state === HeadState.ROLLBACK_SUSPENDED)
-      this.#ask(id, 'resume', undefined, false);
+    const head = this.#view.checker.headOf(id);
+    const state = head?.state ?? 0;
+    if (head === undefined || isFinal(state) || state === HeadState.DELETING) return;
+    for (const step of this.#view.checker.planOf(id).steps) this.#settle(id, state, step);
+    // What its parent holds back goes on with that.
+    const isHeld = head.suspension?.verb === 'ask-suspend';
+    const isSuspended = state === HeadState.SUSPENDED || state === HeadState.ROLLBACK_SUSPENDED;
+    if (isSuspended && !isHeld) this.ask(id, 'resume', {}, false);
   }
+
+  #settle(id: string, state: HeadState, { id: step, kind, prompt }: PlanStep): void {
+    const { checker } = this.#view;
+    if (state === HeadState.RUNNING && checker.itemOf(id, step as StepId) !== undefined) {
+      if (kind === 'approval') this.ask(id, 'approve', { step: step as StepId }, false);
+      if (kind === 'signal') this.ask(id, 'signal', { signal: prompt }, false);
+    }
+    const { UNKNOWN, FAILED, CANCELLED } = OutcomeState;
+    for (const name of [step, `undo.${step}`] as StepId[]) {
+      const outcome = checker.recordOf(id, name)?.state;
+      const isRollback = state === HeadState.ROLLBACK_BLOCKED || state === HeadState.ROLLBACK_SUSPENDED;
+      const isStuck =
+        outcome === UNKNOWN ||
+        (name !== step && outcome === FAILED) ||
+        (!isRollback && name === step && (outcome === FAILED || outcome === CANCELLED));
+      if (isStuck) this.ask(id, 'skip', { step: name }, false);
+    }
+  }
+}
+
+const verbs: readonly Verb[] = [
+  ...([
+    'suspend',
+    'resume',
+    'resume',
+    'resume',
+    'cancel',
+    'rollback',
+    'retry',
+    'retry',
+    'skip',
+    'skip',
+  ] as const),
+  ...(['break', 'approve', 'approve', 'reject', 'signal', 'signal', 'delete'] as const),
+];
+
+/** Whether that can be asked about that step, or about a workflow with that step. */
+function canConcern(verb: Verb, { method, kind }: PlanStep): boolean {
+  // Only a person who has looked may call such a method again.
+  if (verb === 'retry') return method !== 'make-once';
+  if (verb === 'approve' || verb === 'reject') return kind === 'approval';
+  return verb !== 'signal' || kind === 'signal';
+}
+
+function targetOf(random: Random, verb: Verb, { id, prompt }: PlanStep): { step?: StepId; signal?: string } {
+  if (verb === 'signal') return { signal: prompt };
+  if (verb === 'approve' || verb === 'reject') return { step: id as StepId };
+  if (verb !== 'retry' && verb !== 'skip') return {};
+  return { step: (random.next() < 0.5 ? id : `undo.${id}`) as StepId };
 }

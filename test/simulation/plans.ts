@@ -1,4 +1,5 @@
-/** Random plans: graphs with groups, steps of every kind, scripted to fail in every way. */
+/** Random plans: graphs with groups, steps of every kind, scripted to fail in every way, and children planned likewise. */
+import { msToDuration } from '../../src/base/duration.js';
 import { randomBelow, type Random } from '../../src/base/random.js';
 import type { JsonObject } from '../../src/base/json.js';
 import {
@@ -19,18 +20,38 @@ const methods = [
   'make-forever',
 ];
 
-/** A plan as it is submitted. */
+/** Levels of children below a root. */
+export const levelsMax = 3;
+/** Messages that steps wait for. */
+export const signalNames = ['sig-0', 'sig-1'] as const;
+
+/** A plan as it is submitted, or as a child's orchestrator makes it. */
 export interface DrawnPlan {
   readonly steps: StepSpec[];
   readonly groups: GroupSpec[];
   readonly settings: WorkflowSettings;
+  readonly output: JsonObject;
 }
 
-/** Draws a plan of at most so many steps. */
-export function drawPlan(random: Random, stepsMax: number): DrawnPlan {
+/** How likely a step is no call. */
+interface Shares {
+  readonly child: number;
+  readonly waits: number;
+  readonly fails: number;
+  /** How many times as long its calls take: what is slow leaves an operator time to interfere. */
+  readonly pace: number;
+}
+
+/** Draws a plan of at most so many steps; `levels`: how many levels of children may hang below it. */
+export function drawPlan(random: Random, stepsMax: number, levels: number): DrawnPlan {
   const count = 1 + randomBelow(random, stepsMax);
   const groupCount = randomBelow(random, 3);
-  const failShare = random.next() < 0.5 ? 0 : 0.15;
+  const shares: Shares = {
+    fails: random.next() < 0.5 ? 0 : 0.15,
+    child: levels > 0 && random.next() < 0.6 ? 0.25 : 0,
+    waits: random.next() < 0.3 ? 0.2 : 0,
+    pace: random.next() < 0.3 ? 6 : 1,
+  };
   const groups: GroupSpec[] = [];
   const steps: StepSpec[] = [];
   for (let index = 0; index < groupCount; index++) groups.push({ id: `g${index}`, dependsOn: [] });
@@ -39,9 +60,12 @@ export function drawPlan(random: Random, stepsMax: number): DrawnPlan {
     const band = groupCount === 0 ? -1 : Math.floor((index * groupCount) / count);
     const dependsOn = steps.filter(() => random.next() < 2 / count).map((step) => step.id);
     if (band > 0 && random.next() < 0.3) dependsOn.push(`g${band - 1}`);
-    steps.push(
-      drawStep(random, `s${index}`, band >= 0 && random.next() < 0.5 ? `g${band}` : '', dependsOn, failShare),
-    );
+    const group = band >= 0 && random.next() < 0.5 ? `g${band}` : '';
+    const spec: StepSpec = { id: `s${index}`, description: '', locks: [], group, dependsOn };
+    const kind = random.next();
+    if (kind < shares.child) steps.push(asChild(random, spec, levels - 1, shares.fails));
+    else if (kind < shares.child + shares.waits) steps.push(asWait(random, spec));
+    else steps.push(asCall(random, spec, steps, shares));
   }
   const settings = drawSettings(random);
   if (random.next() < 0.5) {
@@ -49,7 +73,14 @@ export function drawPlan(random: Random, stepsMax: number): DrawnPlan {
     const [first] = steps;
     if (first !== undefined) first.locks = drawLocks(random, 2);
   }
-  return { steps, groups, settings };
+  const last = steps.findLast(hasObject);
+  const output = last === undefined ? {} : { object: { $output: { step: last.id, pointer: '/object' } } };
+  return { steps, groups, settings, output };
+}
+
+/** Whether the step's output tells of an object. A child's does if it has a call that does. */
+function hasObject({ action }: StepSpec): boolean {
+  return action?.$case === 'call';
 }
 
 /** `sys-0` and `sys-1` have limits in some runs. */
@@ -65,50 +96,67 @@ function drawLocks(random: Random, most: number): LockSpec[] {
   }));
 }
 
-function drawStep(
-  random: Random,
-  id: string,
-  group: string,
-  dependsOn: string[],
-  failShare: number,
-): StepSpec {
+function asCall(random: Random, spec: StepSpec, before: readonly StepSpec[], shares: Shares): StepSpec {
   const method = methods[randomBelow(random, methods.length)] ?? 'check';
-  const isFatal = random.next() < failShare;
-  const [from] = dependsOn.filter((name) => name.startsWith('s'));
+  const from = before.find((step) => hasObject(step) && spec.dependsOn.includes(step.id));
   const args: JsonObject = {
-    ms: randomBelow(random, 300),
+    ms: shares.pace * randomBelow(random, 300),
     failures: random.next() < 0.2 ? randomBelow(random, 4) : 0,
-    fatal: isFatal ? (random.next() < 0.5 ? 'half' : 'before') : '',
+    fatal: drawFatal(random, shares.fails),
     undoFailures: random.next() < 0.15 ? randomBelow(random, 5) : 0,
-    ...(from === undefined ? {} : { from: { $output: { step: from, pointer: '/object' } } }),
+    ...(from === undefined ? {} : { from: { $output: { step: from.id, pointer: '/object' } } }),
   };
+  const controller = random.next() < 0.5 ? 'local' : 'remote';
   return {
-    id,
-    description: '',
-    locks: [],
-    group,
-    dependsOn,
-    action: {
-      $case: 'call',
-      value: {
-        controller: random.next() < 0.5 ? 'local' : 'remote',
-        method,
-        system: drawSystem(random),
-        arguments: args,
-      },
-    },
+    ...spec,
+    action: { $case: 'call', value: { controller, method, system: drawSystem(random), arguments: args } },
   };
+}
+
+function drawFatal(random: Random, failShare: number): string {
+  if (random.next() >= failShare) return '';
+  return random.next() < 0.5 ? 'half' : 'before';
+}
+
+/** What the child is made of follows from the arguments: asked again, the orchestrator makes the same plan. */
+function asChild(random: Random, spec: StepSpec, levels: number, failShare: number): StepSpec {
+  const args: JsonObject = {
+    seed: randomBelow(random, 1_000_000_000),
+    levels,
+    steps: 1 + randomBelow(random, 5),
+    ms: randomBelow(random, 100),
+    failures: random.next() < 0.2 ? randomBelow(random, 4) : 0,
+    fatal: drawFatal(random, failShare / 3),
+  };
+  const value = { orchestrator: 'planner', operation: 'draw', arguments: args };
+  const undo = random.next() < 0.1 ? { undo: drawUndo(random) } : {};
+  return { ...spec, ...undo, action: { $case: 'child', value } };
+}
+
+function drawUndo(random: Random): NonNullable<StepSpec['undo']> {
+  return random.next() < 0.5
+    ? { way: { $case: 'noneNeeded', value: {} } }
+    : { way: { $case: 'irreversible', value: {} } };
+}
+
+function asWait(random: Random, spec: StepSpec): StepSpec {
+  const timeout = random.next() < 0.3 ? { timeout: msToDuration(1_000 + randomBelow(random, 60_000)) } : {};
+  const name = signalNames[randomBelow(random, signalNames.length)] ?? 'sig-0';
+  if (random.next() < 0.5) return { ...spec, ...timeout, action: { $case: 'signal', value: { name } } };
+  return { ...spec, ...timeout, action: { $case: 'approval', value: { message: 'May it go on?' } } };
 }
 
 function drawSettings(random: Random): WorkflowSettings {
   const onFailure = [OnFailure.ROLL_BACK, OnFailure.ROLL_BACK, OnFailure.SUSPEND, OnFailure.KEEP][
     randomBelow(random, 4)
   ];
+  const deadline = random.next() < 0.1 ? { deadline: msToDuration(2_000 + randomBelow(random, 60_000)) } : {};
   return {
+    ...deadline,
     tenant: `t${randomBelow(random, 2)}`,
     labels: {},
     priority: randomBelow(random, 10),
-    deadlineAction: OnFailure.ROLL_BACK,
+    deadlineAction: random.next() < 0.5 ? OnFailure.ROLL_BACK : OnFailure.KEEP,
     onFailure: onFailure ?? OnFailure.ROLL_BACK,
     runningSteps: random.next() < 0.5 ? RunningSteps.CANCEL : RunningSteps.LET_END,
     description: '',

@@ -34,6 +34,8 @@ export function overNetwork(port: ControllerPort, caller: SimProcess, network: S
         );
       });
     });
+    // Whoever has given up no longer hears what came of it.
+    answer.catch(() => undefined);
     return await orAborted(answer, context.signal);
   };
   return {

@@ -41,11 +41,15 @@ export class RetentionRules {
       this.#gone.set(key.id, key);
       return undefined;
     }
+    // A child comes back with its parent, and goes with it.
+    if (head.parent !== undefined) return undefined;
     if (isFinal(head.state)) {
       if (!this.#ends.has(key.id)) this.#ends.set(key.id, { state: head.state, atMs: this.#nowMs() });
       return undefined;
     }
     if (head.state !== HeadState.DELETING || before?.state === HeadState.DELETING) return undefined;
+    const by = head.history.at(-1);
+    if (by?.verb === 'delete' && by.actor === 'operator') return undefined;
     const end = this.#ends.get(key.id);
     if (end === undefined) return `deleted, and it was ${stateName(before?.state ?? 0)} (R)`;
     if (this.retentionMs === undefined) return 'deleted, and nobody had asked for it (R)';

@@ -5,6 +5,9 @@ import type { CallContext, ControllerPort } from '../../src/contract/index.js';
 import { ControllerRegistry } from '../../src/controllers/registry.js';
 import { silentLogger, type Logger } from '../../src/log/log.js';
 import type { Api } from '../../src/rpc/context.js';
+import { createSchemaChecker } from '../../src/model/schema.js';
+import { stateName } from '../../src/model/workflow-state.js';
+import { CallbackSender } from '../../src/runtime/callback-sender.js';
 import { NodeRuntime } from '../../src/runtime/node-runtime.js';
 import { Retention } from '../../src/runtime/retention.js';
 import { SpaceKeeper } from '../../src/runtime/space-keeper.js';
@@ -12,9 +15,10 @@ import type { Unit, UnitResult } from '../../src/store/unit.js';
 import type { Checker } from './checker.js';
 import { createSimController } from './controllers.js';
 import type { ModelArray } from './model-array.js';
+import { createPlanner, type WrittenPlan } from './planner.js';
 import { overNetwork } from './remote-port.js';
 import { SimProcess } from './scheduler.js';
-import { SimStore, type SimNetwork } from './sim-store.js';
+import { never, SimStore, type SimNetwork } from './sim-store.js';
 
 /** What a node is put into. */
 export interface SimNodeOptions {
@@ -25,11 +29,16 @@ export interface SimNodeOptions {
   readonly checker: Checker;
   readonly shards: number;
   readonly trace: (line: string) => void;
+  /** Plans that its orchestrator gives by name. */
+  readonly written?: ReadonlyMap<string, WrittenPlan>;
   /** Whether its log goes into the trace. */
   readonly isTraced: boolean;
   /** How long workflows are kept; undefined for ever. */
   readonly retentionMs: number | undefined;
 }
+
+/** Compiled once for all runs: half of their time went into that. */
+const schemas = createSchemaChecker();
 
 function noRemote(): never {
   throw new Error('Nothing is remote here');
@@ -45,7 +54,7 @@ export function startSimNode(options: SimNodeOptions): Api {
   const locals = controllersOf(options);
   const controllers = new ControllerRegistry({
     locals,
-    orchestrators: new Map(),
+    orchestrators: new Map([['planner', createPlanner(options, options.written ?? new Map())]]),
     connect: noRemote,
     connectOrchestrator: noRemote,
     checker: undefined as never,
@@ -69,15 +78,28 @@ export function startSimNode(options: SimNodeOptions): Api {
     controllers,
     localControllers: [...locals.keys()],
     sealer: undefined,
+    checker: schemas,
     secrets: { open: async () => await Promise.resolve(''), seal: () => undefined },
   });
   const { cache } = runtime;
   const space = new SpaceKeeper({ store, cache, clock, log, isKeeper: () => false, historyMs: 60_000 });
+  const commitUnit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+  // It ends with its process, whose clock calls nobody any more.
+  void new CallbackSender({
+    ...{ store, cache, clock, random, log, commit: commitUnit },
+    ownsShard: (shard) => runtime.membership?.engine.ownsShard(shard) === true,
+    findOrchestrator: (name) => controllers.findOrchestrator(name),
+    newsOf: async (workflow, { sequence, uid, state }) =>
+      await Promise.resolve({
+        ...{ workflow: workflow.id, workflowUid: uid, sequence, state: stateName(state) },
+        ...{ output: undefined, stop: undefined },
+      }),
+  }).run(new AbortController().signal);
   runtime.start();
   const { retentionMs } = options;
   if (retentionMs !== undefined) {
     const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
-    const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+    const commit = commitUnit;
     const common = { store, cache, clock, random, log, isKeeper, commit };
     // It ends with its process, whose clock calls nobody any more.
     void new Retention({ ...common, retentionMs, archive: undefined }).run(new AbortController().signal);
@@ -102,7 +124,8 @@ function controllersOf(options: SimNodeOptions): Map<string, ControllerPort> {
 }
 
 /** The controller, with the checker told of each call before it is made. */
-function watched({ nodeId, checker, trace }: SimNodeOptions, port: ControllerPort): ControllerPort {
+function watched(options: SimNodeOptions, port: ControllerPort): ControllerPort {
+  const { nodeId, checker, trace, network, process } = options;
   const note = (context: CallContext, what: string): void => {
     const step = `${context.direction === 'undo' ? 'undo.' : ''}${context.step}`;
     const token = context.fencingToken.revision;
@@ -110,23 +133,32 @@ function watched({ nodeId, checker, trace }: SimNodeOptions, port: ControllerPor
     if (what === 'execute') checker.onCall(context, nodeId);
     else checker.onAsk(context, nodeId, what);
   };
+  /** Around each call the process may die. */
+  const around = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
+    if (network.mayCrash(process, `before call ${what}`)) return await never();
+    const answer = await call();
+    if (network.mayCrash(process, `after call ${what}`)) return await never();
+    return answer;
+  };
   return {
     description: port.description,
     execute: async (context, method, args) => {
       note(context, 'execute');
-      return await port.execute(context, method, args);
+      return await around('execute', async () => await port.execute(context, method, args));
     },
     poll: async (context, method, task, args) => {
       checker.onAsk(context, nodeId, 'poll');
-      return await port.poll(context, method, task, args);
+      return await around('poll', async () => await port.poll(context, method, task, args));
     },
     probe: async (context, method, args) => {
       note(context, 'probe');
-      return await port.probe(context, method, args);
+      return await around('probe', async () => await port.probe(context, method, args));
     },
     cancel: async (context, method, task) => {
       note(context, 'cancel');
-      await port.cancel(context, method, task);
+      await around('cancel', async () => {
+        await port.cancel(context, method, task);
+      });
     },
   };
 }

@@ -114,7 +114,7 @@ export class World {
       },
     };
     this.#client = new Client(view, options.stepsMax);
-    this.#operator = new Operator({ ...view, ids: this.#client.ids });
+    this.#operator = new Operator(view);
   }
 
   /** Writes a line of the trace. */
@@ -137,6 +137,7 @@ export class World {
     const spreadMs = randomBelow(random, 2) === 0 ? 5 : 10_000;
     for (let index = 0; index < count; index++) this.#client.submit(random.next() * spreadMs);
     this.#everySecond();
+    this.#everyQuarter();
     await this.#runUntil(() => false, faultyMs);
     this.trace('the faults are over');
     this.#operator.setPolicy([]);
@@ -163,7 +164,7 @@ export class World {
   #result(): RunResult {
     const ends: Record<string, number> = {};
     for (const id of this.#client.ids) {
-      const name = stateName(this.checker.stateOf(id));
+      const name = this.checker.headOf(id) === undefined ? 'DELETED' : stateName(this.checker.stateOf(id));
       ends[name] = (ends[name] ?? 0) + 1;
     }
     return {
@@ -266,7 +267,6 @@ export class World {
   #everySecond(): void {
     const { random } = this.scheduler;
     const { faults } = this.network;
-    if (random.next() < faults.operator) this.#operator.operate();
     if (random.next() < faults.drain) this.#drainOne();
     // Somebody holds a system, or releases it.
     if (random.next() < faults.hold) this.#operator.setPolicy(random.next() < 0.5 ? [] : ['sys-1']);
@@ -276,14 +276,23 @@ export class World {
     });
   }
 
+  #everyQuarter(): void {
+    if (this.scheduler.random.next() < this.network.faults.operator) this.#operator.operate();
+    this.scheduler.after(250, () => {
+      this.#everyQuarter();
+    });
+  }
+
   #hasAllEnded(): boolean {
-    return !this.#client.isWaiting && this.#client.ids.every((id) => isFinal(this.checker.stateOf(id)));
+    return (
+      !this.#client.isWaiting && this.checker.ids.every((id) => isFinal(this.checker.headOf(id)?.state ?? 0))
+    );
   }
 
   #checkEnd(): void {
     if (this.#client.isWaiting) this.#fail('a submission was never answered (7)');
-    for (const id of this.#client.ids) {
-      const state = this.checker.stateOf(id);
+    for (const id of this.checker.ids) {
+      const state = this.checker.headOf(id)?.state ?? 0;
       if (!isFinal(state)) this.#fail(`${id} stands still in ${stateName(state)} (7)`);
     }
     this.checker.checkEnd(this.#client.ids);

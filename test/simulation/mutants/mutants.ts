@@ -147,4 +147,44 @@ export const mutants: readonly Mutant[] = [
     find: 'isUnchanged(keys.live(key), run.liveRevision)]',
     replace: ']',
   },
+  {
+    name: "a child's locks freed at its end",
+    file: 'src/engine/children.ts',
+    find: '  // What the children of earlier tries have left is there as well.\n',
+    replace:
+      "  for (const need of run.head.locks) if (run.head.parent === undefined) turn.add({ kind: 'unlock', need });\n",
+    args: crowded,
+  },
+  {
+    name: 'an absent read taken for "not happened"',
+    file: 'src/store/send.ts',
+    find: 'await sleep(clock, waitMs, signal).catch(() => undefined);',
+    replace:
+      "const witness = txn.then.flatMap((op) => (op.type === 'txn' ? op.txn.then : [])).find((op) => op.type === 'put');\n" +
+      "      if (witness?.type === 'put' && (await store.get(witness.key).catch(() => ({}))) === undefined)\n" +
+      "        return { result: { succeeded: true, revision: 0 as never, results: txn.then.map(() => ({ type: 'txn', result: { succeeded: false, revision: 0 as never, results: [] } })) }, wasResent: true };\n" +
+      '      await sleep(clock, waitMs, signal).catch(() => undefined);',
+  },
+  {
+    name: 'a permit freed at a timeout',
+    file: 'src/dispatcher/execution.ts',
+    find: '        step.broken = end.broken;',
+    replace: '        step.broken = end.broken;\n        await step.held.write({ permits: [] });',
+    args: crowded,
+  },
+  {
+    name: 'retention before the parent read: a root deleted without its children',
+    file: 'src/engine/workflow-actor.ts',
+    find: 'if (await deleteChildren(run, this.#options)) await',
+    replace: 'if (run.plan !== undefined) await',
+  },
+  {
+    name: "a child's note written after its end, not with it",
+    file: 'src/engine/decide.ts',
+    find: 'if (run.head.state !== stateBefore) tellParent(run, inputs.nowMs, turn);',
+    replace:
+      'const late = run as unknown as { told?: number };\n' +
+      '  if (run.head.state !== stateBefore) {\n    late.told = stateBefore;\n    turn.hasMore = true;\n  } else if (late.told !== undefined) {\n' +
+      '    late.told = undefined;\n    tellParent(run, inputs.nowMs, turn);\n  }',
+  },
 ];

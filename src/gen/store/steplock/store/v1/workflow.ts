@@ -163,7 +163,7 @@ export interface WorkflowHead {
   lateLocks: LateLocks[];
   /** Of a child: its root has what it locks. */
   locksGranted: boolean;
-  /** Children whose step was tried again with another one; they go when the workflow is deleted. */
+  /** Children whose step was tried again with another one: they are undone with it, and go when the workflow is deleted. */
   formerChildren: ChildRef[];
   /** The revision of its last live record, from its end on: part of its key below ended/; 0 until then, and of a child. */
   lastLiveRevision: number;
@@ -182,6 +182,8 @@ export interface ChildRef {
   id: string;
   /** Its shard. */
   shard: number;
+  /** The step that it was the child of. */
+  step: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1002,7 +1004,7 @@ export const WorkflowHead_LabelsEntry: MessageFns<WorkflowHead_LabelsEntry> = {
 };
 
 function createBaseChildRef(): ChildRef {
-  return { id: "", shard: 0, _unknownFields: {} };
+  return { id: "", shard: 0, step: "", _unknownFields: {} };
 }
 
 export const ChildRef: MessageFns<ChildRef> = {
@@ -1012,6 +1014,9 @@ export const ChildRef: MessageFns<ChildRef> = {
     }
     if (message.shard !== 0) {
       writer.uint32(16).uint32(message.shard);
+    }
+    if (message.step !== "") {
+      writer.uint32(26).string(message.step);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1053,6 +1058,14 @@ export const ChildRef: MessageFns<ChildRef> = {
             message.shard = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1080,6 +1093,7 @@ export const ChildRef: MessageFns<ChildRef> = {
     const message = createBaseChildRef();
     message.id = object.id ?? "";
     message.shard = object.shard ?? 0;
+    message.step = object.step ?? "";
     return message;
   },
 };
