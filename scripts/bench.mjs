@@ -1,0 +1,14 @@
+// `npm run bench -- P1 …`: compiles the benches with what they measure, then runs them. Compiled, because that is what
+// a packaged Steplock is: run from its source by tsx it is a fifth slower. Beside dist/, so that no old build of it is
+// ever taken for the command line.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { root } from './setup.mjs';
+
+const run = (program, args) => spawnSync(program, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
+
+const status = run(join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.bench.json']);
+process.exitCode =
+  status !== 0
+    ? status
+    : run('node', ['--enable-source-maps', '.cache/bench/bench/main.js', ...process.argv.slice(2)]);
