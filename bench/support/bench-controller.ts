@@ -4,7 +4,13 @@
  */
 import { appendFileSync } from 'node:fs';
 import { sleep, systemClock } from '../../src/base/clock.js';
-import { defineController, done, pending, type CallContext, type ControllerPort } from '../../src/controller.js';
+import {
+  defineController,
+  done,
+  pending,
+  type CallContext,
+  type ControllerPort,
+} from '../../src/controller.js';
 
 /** What happened. */
 export type JournalKind = 'begin' | 'end' | 'poll';

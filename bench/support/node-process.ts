@@ -4,7 +4,12 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkSettings, defaultSettings, type NodeSettings, type StoreSettings } from '../../src/config/settings.js';
+import {
+  checkSettings,
+  defaultSettings,
+  type NodeSettings,
+  type StoreSettings,
+} from '../../src/config/settings.js';
 
 /** What a node's process is told at its start. */
 export interface NodeOrder {
@@ -88,7 +93,11 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const profile =
     profileDirectory === undefined
       ? []
-      : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${id}-${Date.now()}.cpuprofile`];
+      : [
+          '--cpu-prof',
+          `--cpu-prof-dir=${profileDirectory}`,
+          `--cpu-prof-name=${id}-${Date.now()}.cpuprofile`,
+        ];
   const log = openSync(join(directory, `${id}.log`), 'a');
   const child = fork(script, [JSON.stringify(order)], {
     execArgv: ['--expose-gc', '--enable-source-maps', ...profile],

@@ -58,6 +58,11 @@ export class Stage {
     return client;
   }
 
+  /** The nodes are not wanted any more: they need not end in good order. */
+  abandon(): void {
+    for (const node of this.#nodes) node.kill();
+  }
+
   async #close(): Promise<void> {
     for (const client of this.#clients) client.close();
     await Promise.all(
