@@ -17,12 +17,14 @@ interface Meter {
 interface Use {
   readonly commitsPerStep: number;
   readonly nodeCores: number;
+  readonly cpuMs: number;
   readonly etcdCores: number;
 }
 
 function useOf(before: Meter, after: Meter, { steps, seconds }: { steps: number; seconds: number }): Use {
   return {
     commitsPerStep: growth(before.etcd, after.etcd, commits) / steps,
+    cpuMs: ((after.nodeCpu - before.nodeCpu) * 1_000) / steps,
     nodeCores: (after.nodeCpu - before.nodeCpu) / seconds,
     etcdCores: growth(before.etcd, after.etcd, 'process_cpu_seconds_total') / seconds,
   };
@@ -58,6 +60,7 @@ export async function diamondThroughput(options: BenchOptions): Promise<Result> 
         ['steps/s', round(median(steps), 0)],
         [`puts/s of etcd3, ${outstanding} outstanding`, round(median(puts), 0)],
         ['ratios of the rounds', ratios.map((each) => round(each)).join(' ')],
+        ['processor time of the node for a step, ms', round(median(uses.map((use) => use.cpuMs)))],
         ['commits of etcd per 10 steps', round(median(uses.map((use) => use.commitsPerStep)) * 10)],
         ['cores that the node used', round(median(uses.map((use) => use.nodeCores)))],
         ['cores that etcd used', round(median(uses.map((use) => use.etcdCores)))],
