@@ -24,7 +24,9 @@ export async function embeddedThroughput(options: BenchOptions): Promise<Result>
     const rates: [number[], number[]] = [[], []];
     for (let rounds = 0; rounds < size.rounds; rounds++) {
       for (const [index, client] of clients.entries()) {
-        const { steps, seconds } = await stepsPerSecond(client, size, async () => { await Promise.resolve(); });
+        const { steps, seconds } = await stepsPerSecond(client, size, async () => {
+          await Promise.resolve();
+        });
         rates[index as 0 | 1].push(steps / seconds);
       }
       say(`  ${rates.map((each) => round(each.at(-1) ?? 0, 0)).join(' steps/s embedded, ')} on etcd`);

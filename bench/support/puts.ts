@@ -15,7 +15,11 @@ export async function putsPerSecond(url: string, outstanding: number, forMs: num
       puts += 1;
     }
   };
-  await Promise.all(Array.from({ length: outstanding }, async (_, writer) => { await loop(writer); }));
+  await Promise.all(
+    Array.from({ length: outstanding }, async (_, writer) => {
+      await loop(writer);
+    }),
+  );
   const seconds = (performance.now() - beganMs) / 1_000;
   client.close();
   return puts / seconds;

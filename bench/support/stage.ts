@@ -58,8 +58,9 @@ export class Stage {
     return client;
   }
 
-  /** The nodes are not wanted any more: they need not end in good order. */
+  /** The nodes are not wanted any more: they need not end in good order, unless they have profiles to write. */
   abandon(): void {
+    if (this.#options.profileDirectory !== undefined) return;
     for (const node of this.#nodes) node.kill();
   }
 
