@@ -18,12 +18,12 @@ import { submit, succeeded } from './support/workload.js';
 const victim = 'n2';
 const { shards } = defaultSettings;
 const handoverMsMax = 1_000;
-const taskMs = 8_000;
-const callMs = 2_000;
 
 /** See above. */
 export async function drainUnderLoad(options: BenchOptions): Promise<PartResult> {
-  const count = options.isQuick ? 9 : 90;
+  const { count, taskMs, callMs } = options.isQuick
+    ? { count: 9, taskMs: 3_000, callMs: 500 }
+    : { count: 90, taskMs: 8_000, callMs: 2_000 };
   return await Stage.use(options, async (stage) => {
     const [first, second] = [await stage.node('n1'), await stage.node(victim), await stage.node('n3')];
     const store = openStore(stage);
