@@ -80,7 +80,7 @@ export async function suspendedWorkflows(options: BenchOptions): Promise<Result>
   });
 }
 
-/** Suspends each in the middle: its first step is done, the others were queued for a system that is held back. */
+/** Suspends each in the middle: its first step is done, the second is queued for a system that is held back. */
 async function suspendMany(client: SteplockClient, count: number): Promise<void> {
   const hold = {
     kind: HoldKind.SYSTEM,
@@ -90,10 +90,9 @@ async function suspendMany(client: SteplockClient, count: number): Promise<void>
     requestId: requestId(),
   };
   await client.admission.placeHold(hold);
-  const rest = Array.from({ length: 9 }, (_, index) =>
-    step(`rest-${index}`, 'noop', { system, needs: ['first'] }),
-  );
-  const plan = { steps: [step('first', 'noop'), ...rest], groups: [] };
+  const rest = Array.from({ length: 8 }, (_, index) => step(`rest-${index}`, 'noop', { needs: ['second'] }));
+  const second = step('second', 'noop', { system, needs: ['first'] });
+  const plan = { steps: [step('first', 'noop'), second, ...rest], groups: [] };
   await inParallel(count, atOnce, async (index) => {
     const name = await submit(client, plan);
     const request = SuspendWorkflowRequest.fromPartial({ name, requestId: requestId() });

@@ -42,6 +42,8 @@ export function keyCounter({ etcd, store }: Stage): { of(prefix: string): Promis
         .getAll()
         .prefix(prefix + kind)
         .count(),
-    close: () => { client.close(); },
+    close: () => {
+      client.close();
+    },
   };
 }

@@ -42,12 +42,7 @@ export class KnownRun {
   #fresh: FreshWorkflow | undefined;
 
   /** `fresh` spares the reading of a workflow that was just submitted; `onGap`: an event says that it must be read anew. */
-  constructor(
-    key: WorkflowKey,
-    options: ReadOptions,
-    fresh: FreshWorkflow | undefined,
-    onGap: () => void,
-  ) {
+  constructor(key: WorkflowKey, options: ReadOptions, fresh: FreshWorkflow | undefined, onGap: () => void) {
     this.#key = key;
     this.#options = options;
     this.#fresh = fresh;
