@@ -15,8 +15,8 @@ const heapKibMax = 10;
 const atOnce = 64;
 const system = 'held-back';
 const pageSize = 1_000;
-/** Kinds of keys that a resync lists beside the live records, each in one page. */
-const otherKinds = 8;
+/** Kinds of keys that a resync lists beside the live records and what is queued, each in one page. */
+const otherKinds = 7;
 
 interface Traffic {
   readonly revisions: number;
@@ -44,7 +44,8 @@ export async function suspendedWorkflows(options: BenchOptions): Promise<Result>
     const taking = traffic(before, await readCounters(stage.etcd.url));
     const ownerKib = kibOf(await second.heapBytes());
     const quiet = await watchQuietly(stage, size.resyncMs * size.resyncs);
-    const readsMax = (Math.ceil(size.count / pageSize) + otherKinds) * size.resyncs;
+    // One live record each, and one queued step: no plan, head or outcome.
+    const readsMax = (2 * Math.ceil(size.count / pageSize) + otherKinds) * size.resyncs;
     return {
       title: `P5: ${size.count} suspended workflows of 10 steps, one of them done, etcd ${stage.etcd.version}`,
       rows: [
