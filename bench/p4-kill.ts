@@ -26,8 +26,8 @@ export interface PartResult {
 /** See above. */
 export async function killUnderLoad(options: BenchOptions): Promise<PartResult> {
   const size = options.isQuick
-    ? { long: 12, outstanding: 2, loadMs: 500, leaseTtlMs: 2_000 }
-    : { long: 150, outstanding: 8, loadMs: 5_000, leaseTtlMs: defaultSettings.leaseTtlMs };
+    ? { workflows: 3, each: 4, outstanding: 2, loadMs: 500, leaseTtlMs: 2_000 }
+    : { workflows: 12, each: 15, outstanding: 8, loadMs: 5_000, leaseTtlMs: defaultSettings.leaseTtlMs };
   const { leaseTtlMs } = size;
   return await Stage.use(options, async (stage) => {
     const join = async (id: string): Promise<NodeProcess> => await stage.node(id, { leaseTtlMs });
@@ -36,7 +36,9 @@ export async function killUnderLoad(options: BenchOptions): Promise<PartResult> 
     await untilBalanced(store, shards, 3);
     const client = await stage.client(first);
     const workload = new Workload(client, diamond(8, 'hold', { with: { ms: 20 } }), size.outstanding);
-    await submit(client, parallel(size.long, 'hold', { with: { ms: 3 * leaseTtlMs } }));
+    // Several, so that each node owns some of them: an owner claims for itself what it has slots for.
+    const long = parallel(size.each, 'hold', { with: { ms: 3 * leaseTtlMs } });
+    for (let index = 0; index < size.workflows; index++) await submit(client, long);
     await sleep(systemClock, size.loadMs);
     const killedMs = machineMs();
     second.kill();

@@ -1,5 +1,6 @@
 /** P7: the workload of P1 on the embedded store on disk, against the same on etcd, by turns. */
 import { join } from 'node:path';
+import type { StoreSettings } from '../src/config/settings.js';
 import type { BenchOptions, Result } from './support/report.js';
 import { say } from './support/report.js';
 import { Stage } from './support/stage.js';
@@ -14,20 +15,20 @@ export async function embeddedThroughput(options: BenchOptions): Promise<Result>
   const settings = { capacity: capacityFor(size) };
   return await Stage.use(options, async (stage) => {
     const dataDir = join(stage.directory, 'embedded');
-    const embedded = await stage.node('embedded', settings, {
-      kind: 'embedded',
-      dataDir,
-      quotaBytes: undefined,
-    });
-    const onEtcd = await stage.node('etcd', settings);
-    const clients = [await stage.client(embedded), await stage.client(onEtcd)] as const;
+    const embedded: StoreSettings = { kind: 'embedded', dataDir, quotaBytes: undefined };
+    const nodes = [
+      await stage.node('embedded', settings, embedded),
+      await stage.node('etcd', settings),
+    ] as const;
+    const clients = [await stage.client(nodes[0]), await stage.client(nodes[1])] as const;
     const rates: [number[], number[]] = [[], []];
+    const cpuMs: [number[], number[]] = [[], []];
     for (let rounds = 0; rounds < size.rounds; rounds++) {
-      for (const [index, client] of clients.entries()) {
-        const { steps, seconds } = await stepsPerSecond(client, size, async () => {
-          await Promise.resolve();
-        });
-        rates[index as 0 | 1].push(steps / seconds);
+      for (const index of [0, 1] as const) {
+        const meter = async (): Promise<number> => await nodes[index].cpuSeconds();
+        const { steps, seconds, before, after } = await stepsPerSecond(clients[index], size, meter);
+        rates[index].push(steps / seconds);
+        cpuMs[index].push(((after - before) * 1_000) / steps);
       }
       say(`  ${rates.map((each) => round(each.at(-1) ?? 0, 0)).join(' steps/s embedded, ')} on etcd`);
     }
@@ -38,6 +39,8 @@ export async function embeddedThroughput(options: BenchOptions): Promise<Result>
       rows: [
         ['steps/s, embedded', round(median(rates[0]), 0)],
         ['steps/s, etcd', round(median(rates[1]), 0)],
+        ['processor time of the node for a step, embedded, ms', round(median(cpuMs[0]))],
+        ['the same on etcd, ms', round(median(cpuMs[1]))],
         ['ratios of the rounds', ratios.map((each) => round(each)).join(' ')],
       ],
       verdicts: [{ id: 'P7', figure: { ratio }, budget: ratioMin, unit: 'times etcd', isLimit: false }],

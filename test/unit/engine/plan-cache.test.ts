@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import type { PlanStep } from '../../../src/gen/store/steplock/store/v1/plan.js';
 import { PlanCache } from '../../../src/engine/plan-cache.js';
-import { createPlan, type Plan, type PlanStep } from '../../../src/model/plan.js';
+import { createPlan, type Plan } from '../../../src/model/plan.js';
 
 /** A plan that counts as so many steps. */
 function planOf(steps: number): Plan {
