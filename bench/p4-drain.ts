@@ -35,7 +35,7 @@ export async function drainUnderLoad(options: BenchOptions): Promise<PartResult>
     await sleep(systemClock, 500);
     await submit(client, parallel(count, 'hold', { with: { ms: 10 } }), 'unclaimed');
     const toldMs = machineMs();
-    const ended = second.stop();
+    const ended = second.stop().then(() => machineMs() - toldMs);
     await until('shards handed over', { timeoutMs: 20_000, lookMs: 5 }, async () => {
       const owners = await shardOwners(store);
       return owners.size === shards && ![...owners.values()].includes(victim);
@@ -43,8 +43,7 @@ export async function drainUnderLoad(options: BenchOptions): Promise<PartResult>
     const shardsMs = machineMs() - toldMs;
     for (const name of ['unclaimed', 'calls', 'tasks']) await succeeded(client, `workflows/${name}`);
     const journal = await readJournal(stage.directory);
-    await ended;
-    const endedMs = machineMs() - toldMs;
+    const endedMs = await ended;
     await store.close();
     stage.abandon();
     const tasks = polledBy(journal, toldMs);

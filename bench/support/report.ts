@@ -33,6 +33,7 @@ export interface BenchOptions {
 /** Whether the budget holds. */
 export function holds({ figure, budget, isLimit }: Verdict): boolean {
   const value = 'ratio' in figure ? figure.ratio : figure.measured;
+  if (!Number.isFinite(value)) return false;
   return isLimit ? value <= budget : value >= budget;
 }
 

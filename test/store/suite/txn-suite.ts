@@ -266,11 +266,8 @@ export function describeTxn(storeOf: StoreOf): void {
     const store = storeOf();
     await apply(store, put('a', '1'), put('b', '2'), put('c', '3'));
     const at = { start: 'a', end: 'z' };
-    const got = await apply(store, { type: 'get', at, limit: 2 }, { type: 'get', at, limit: 9 });
-    expect(found(got.results)).to.deep.equal([
-      ['a=1', 'b=2'],
-      ['a=1', 'b=2', 'c=3'],
-    ]);
+    const { results } = await apply(store, { type: 'get', at, limit: 2 });
+    expect(found(results)).to.deep.equal([['a=1', 'b=2']]);
   });
 
   it('gives each of many transactions sent at once a revision of its own', async () => {
