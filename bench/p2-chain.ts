@@ -16,13 +16,15 @@ export async function chainLatency(options: BenchOptions): Promise<Result> {
   const size = options.isQuick ? { warmUp: 2, rounds: 1, chains: 3 } : { warmUp: 50, rounds: 5, chains: 40 };
   return await Stage.use(options, async (stage) => {
     const { url, version } = stage.etcd;
-    const client = await stage.client(await stage.node('n1'));
+    const node = await stage.node('n1');
+    const client = await stage.client(node);
     const run = async (): Promise<number> => {
       const beganMs = performance.now();
       await succeeded(client, await submit(client, chain(length)));
       return performance.now() - beganMs;
     };
     for (let chains = 0; chains < size.warmUp; chains++) await run();
+    const cpuBefore = await node.cpuSeconds();
     const puts: number[] = [];
     const chains: number[] = [];
     const committed: number[] = [];
@@ -34,6 +36,7 @@ export async function chainLatency(options: BenchOptions): Promise<Result> {
         committed.push(growth(before, await readCounters(url), commits));
       }
     }
+    const cpuMs = (((await node.cpuSeconds()) - cpuBefore) * 1_000) / chains.length;
     const ratio = round(median(chains) / median(puts));
     const commitsEach = median(committed);
     return {
@@ -42,6 +45,7 @@ export async function chainLatency(options: BenchOptions): Promise<Result> {
         ['a put, p50, ms', round(median(puts))],
         ['a chain as its client sees it, p50, ms', round(median(chains))],
         ['the same, p95, ms', round(quantile(chains, 0.95))],
+        ['processor time of the node for one, ms', round(cpuMs)],
         ['commits of etcd for one, p50', commitsEach],
         ['the most, where something else was committed too', largest(committed)],
       ],
