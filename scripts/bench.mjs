@@ -1,6 +1,5 @@
 // `npm run bench -- P1 …`: compiles the benches with what they measure, then runs them. Compiled, because that is what
-// a packaged Steplock is: run from its source by tsx it is a fifth slower. Beside dist/, so that no old build of it is
-// ever taken for the command line.
+// a packaged Steplock is. Not into dist/, which the command line would take for itself, however old it were.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './setup.mjs';
