@@ -32,6 +32,14 @@ const tasks = {
     }
     return await run('node', [...tsx, 'examples/cluster/main.ts', ...args]);
   },
+  bench: async () => {
+    const missing = ensureDebianPackages();
+    if (missing.some((name) => name.startsWith('etcd'))) {
+      console.error(`The benches need ${missing.join(', ')}`);
+      return 1;
+    }
+    return await run('node', ['scripts/bench.mjs', ...args]);
+  },
   kill: async () => await run('node', [...tsx, 'test/e2e/kill/main.ts', ...args]),
   'sim:mutants': async () => await run('node', [...tsx, 'test/simulation/mutants/main.ts', ...args]),
   sweep: async () => await run('node', [...tsx, 'test/simulation/sweep/main.ts', ...args]),

@@ -1,7 +1,7 @@
 // Runs all suites, one after the other, and ends with the sum over all of them. `node scripts/test.mjs NAME…` runs some.
 // Each suite has a budget in minutes (they stand in .ci/run too): what takes longer is ended, and counts as failed.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './setup.mjs';
@@ -10,6 +10,8 @@ const mochaSuites = {
   unit: { minutes: 1, files: ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'] },
   tidy: { minutes: 1, files: ['test/tidy/**/*.test.ts'] },
   store: { minutes: 3, files: ['test/store/**/*.test.ts'] },
+  // The same tests on the etcd that production runs; without it they run on the one of the PATH, Debian's.
+  store36: { minutes: 3, files: ['test/store/**/*.test.ts'], etcd: ensureEtcd36 },
   simulation: { minutes: 4, files: ['test/simulation/**/*.test.ts'] },
   integration: { minutes: 5, files: ['test/integration/**/*.test.ts'] },
   plugins: { minutes: 4, files: ['test/plugins/**/*.test.ts'] },
@@ -18,7 +20,16 @@ const mochaSuites = {
 const commandSuites = {
   check: { minutes: 4, command: ['node', 'scripts/run.mjs', 'check'] },
 };
-const order = ['check', 'unit', 'store', 'simulation', 'integration', 'plugins', 'e2e'];
+const order = [
+  'check',
+  'unit',
+  'store',
+  ...(hasEtcd36Build() ? ['store36'] : []),
+  'simulation',
+  'integration',
+  'plugins',
+  'e2e',
+];
 
 const scratch = mkdtempSync(join(tmpdir(), 'steplock-test-'));
 const wanted = process.argv.slice(2);
@@ -37,10 +48,25 @@ try {
 }
 report();
 
-async function runMocha(name, { files, minutes }) {
+/** Whether this checkout knows how to build etcd 3.6. */
+function hasEtcd36Build() {
+  return existsSync(join(root, 'scripts/etcd36.mjs'));
+}
+
+async function ensureEtcd36() {
+  // By hand: a binary that is there already.
+  const given = process.env['STEPLOCK_TEST_ETCD36'];
+  if (given !== undefined) return given;
+  if (!hasEtcd36Build()) throw new Error('Set STEPLOCK_TEST_ETCD36 to the path of an etcd 3.6');
+  const build = await import('./etcd36.mjs');
+  return await build.ensureEtcd36();
+}
+
+async function runMocha(name, { files, minutes, etcd }) {
+  const env = etcd === undefined ? process.env : { ...process.env, STEPLOCK_TEST_ETCD: await etcd() };
   const file = join(scratch, `${name}.json`);
   const args = [...files, '--reporter', 'test/support/reporter.cjs', '--reporter-option', `file=${file}`];
-  const code = await run(join(root, 'node_modules/.bin/mocha'), args, minutes);
+  const code = await run(join(root, 'node_modules/.bin/mocha'), args, minutes, env);
   try {
     const { passed, failed, failures } = JSON.parse(readFileSync(file, 'utf8'));
     // A suite that ends badly without a failed test has failed all the same: a hook, or a process that was ended.
@@ -55,10 +81,10 @@ async function runCommand({ command: [program, ...args], minutes }) {
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
-async function run(program, args, minutes) {
+async function run(program, args, minutes, env = process.env) {
   return await new Promise((resolve) => {
     // A group of its own, so that what runs too long goes with all that it started.
-    const child = spawn(program, args, { cwd: root, stdio: 'inherit', detached: true });
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit', detached: true, env });
     const endGroup = () => {
       try {
         process.kill(-child.pid, 'SIGKILL');

@@ -1,5 +1,6 @@
 /** What a workflow's actor is made with, and the face that the dispatcher of its node shows it. */
 import type { Clock } from '../base/clock.js';
+import type { Gate } from '../base/gate.js';
 import type { StepId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { QueueItem } from '../gen/store/steplock/store/v1/step.js';
@@ -31,6 +32,11 @@ export interface ActorOptions {
   readonly plans: PlanCache;
   readonly dispatch: LocalDispatch;
   readonly locks: LockTable;
+  /**
+   * Through which workflows are read. Who takes a shard has all of its workflows to read: at once they would keep
+   * each other, and the session's renewals, from being answered in time.
+   */
+  readonly reads: Gate;
   /** Create revision of the shard's record. */
   readonly epoch: number;
   /** Aborts when the shard or the session is lost. */

@@ -32,6 +32,8 @@ export class Engine {
   readonly #owners = new Map<number, ShardOwner>();
   readonly #balance = new ShardBalance();
   #wake: (() => void) | undefined;
+  /** Whether there was news of who owns what since it last began to look: it may have come while it was looking. */
+  #hasNews = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -54,10 +56,11 @@ export class Engine {
       const place = workflowOfKey(event.key);
       if (place !== undefined) this.#owners.get(place.workflow.shard)?.onEvent(place.workflow, event);
       else if (event.key.startsWith(prefixes.shard)) this.#onShard(event);
-      else if (event.key.startsWith(prefixes.node)) this.#wake?.();
+      else if (event.key.startsWith(prefixes.node)) this.#lookAgain();
     });
     try {
       while (session.isAlive()) {
+        this.#hasNews = false;
         await this.#moveShards();
         await this.#pause(clock.monotonicMs() + lookMs);
       }
@@ -136,8 +139,14 @@ export class Engine {
     this.#options.log.info({ shard }, 'shard given away');
   }
 
+  #lookAgain(): void {
+    this.#hasNews = true;
+    this.#wake?.();
+  }
+
   async #pause(untilMs: number): Promise<void> {
     const { clock, session } = this.#options;
+    if (this.#hasNews) return;
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
@@ -152,6 +161,6 @@ export class Engine {
       owner.stop();
       this.#owners.delete(shard);
     }
-    if (kv === undefined) this.#wake?.();
+    if (kv === undefined) this.#lookAgain();
   }
 }

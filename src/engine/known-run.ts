@@ -2,6 +2,7 @@
  * What an actor knows of its workflow: read once, then kept up by the events of its keys. Whoever finds it wrong throws
  * it away, and it is read anew: the store decides, not the memory.
  */
+import type { Gate } from '../base/gate.js';
 import type { StepId } from '../base/ids.js';
 import type { WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
 import type { CacheEvent } from '../store/cache.js';
@@ -18,11 +19,19 @@ export interface FreshWorkflow {
   readonly liveRevision: number;
 }
 
+/** What reading needs. */
+export interface ReadOptions {
+  readonly store: Store;
+  readonly plans: PlanCache;
+  readonly reads: Gate;
+  /** Aborts when nobody needs it any more. */
+  readonly signal: AbortSignal;
+}
+
 /** See the head of this file. */
 export class KnownRun {
   readonly #key: WorkflowKey;
-  readonly #store: Store;
-  readonly #plans: PlanCache;
+  readonly #options: ReadOptions;
   readonly #onGap: () => void;
   #run: Run | undefined;
   /** The revision as of which the run was read: older events say nothing new. */
@@ -33,15 +42,9 @@ export class KnownRun {
   #fresh: FreshWorkflow | undefined;
 
   /** `fresh` spares the reading of a workflow that was just submitted; `onGap`: an event says that it must be read anew. */
-  constructor(
-    key: WorkflowKey,
-    { store, plans }: { readonly store: Store; readonly plans: PlanCache },
-    fresh: FreshWorkflow | undefined,
-    onGap: () => void,
-  ) {
+  constructor(key: WorkflowKey, options: ReadOptions, fresh: FreshWorkflow | undefined, onGap: () => void) {
     this.#key = key;
-    this.#store = store;
-    this.#plans = plans;
+    this.#options = options;
     this.#fresh = fresh;
     this.#onGap = onGap;
   }
@@ -92,16 +95,17 @@ export class KnownRun {
   }
 
   async #read(): Promise<void> {
+    const { store, plans, reads, signal } = this.#options;
     const fresh = this.#fresh;
     this.#fresh = undefined;
     this.#removedRecords.clear();
     if (fresh !== undefined) {
       this.#asOf = fresh.liveRevision;
       const { head, liveRevision } = fresh;
-      this.#run = new Run(await freshWorkflow(this.#store, this.#plans, this.#key, head, liveRevision));
+      this.#run = new Run(await freshWorkflow(store, plans, this.#key, head, liveRevision));
       return;
     }
-    const loaded = await loadWorkflow(this.#store, this.#plans, this.#key);
+    const loaded = await reads.pass(signal, async () => await loadWorkflow(store, plans, this.#key));
     this.#asOf = loaded?.revision ?? 0;
     this.#run = loaded === undefined ? undefined : new Run(loaded);
   }

@@ -12,11 +12,13 @@ import { lockOf } from '../model/locks.js';
 import { createPlan } from '../model/plan.js';
 import { keys, ranges, workflowOfKey, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord, type RecordType } from '../store/records.js';
-import type { KeyRange, KeyValue, Store } from '../store/store.js';
+import type { KeyRange, KeyValue, Op, Store } from '../store/store.js';
 import type { PlanCache } from './plan-cache.js';
 import type { Entry, LoadedWorkflow } from './run.js';
 
 const pageSize = 500;
+/** Of each kind of record so many come with the head, in one answer; most workflows have no more. */
+const firstPageSize = 100;
 
 /** A workflow as it stood at a revision. */
 export interface WorkflowSnapshot extends LoadedWorkflow {
@@ -40,8 +42,9 @@ export async function loadWorkflow(
   key: WorkflowKey,
   at?: Revision,
 ): Promise<WorkflowSnapshot | undefined> {
-  const { result, revision } = await (at === undefined ? readHead(store, key) : readHeadAt(store, key, at));
-  const [headKv, liveKv] = result;
+  const { headKv, liveKv, revision, records, items, verbs, incidents, signals } = await (at === undefined
+    ? readNow(store, key)
+    : readAt(store, key, at));
   if (headKv === undefined) return undefined;
   const head = decodeRecord(WorkflowHead, headKv);
   const extent = head.plan ?? { chunks: 0, steps: 0, groups: 0, bytes: 0, hash: '', graphRevision: 0 };
@@ -57,14 +60,11 @@ export async function loadWorkflow(
       head.state === HeadState.DRAFT
         ? createPlan([], [], [])
         : await plans.load(store, key, head.uid, extent, revision),
-    records: toEntries(StepRecord, await listAll(store, ranges.steps(key), revision)),
-    items: toEntries(QueueItem, await listAll(store, ranges.queue(key), revision)),
-    verbs: toEntries<VerbRecord, string>(VerbRecord, await listAll(store, ranges.verbs(key), revision)),
-    signals: toEntries<SignalRecord, string>(
-      SignalRecord,
-      await listAll(store, ranges.signals(key), revision),
-    ),
-    incidents: toIncidents(await listAll(store, ranges.incidents(key), revision)),
+    records: toEntries(StepRecord, records),
+    items: toEntries(QueueItem, items),
+    verbs: toEntries<VerbRecord, string>(VerbRecord, verbs),
+    incidents: toIncidents(incidents),
+    signals: toEntries<SignalRecord, string>(SignalRecord, signals),
     callbacks: await readCallbacks(store, key, head, revision),
     ticket: await readTicket(store, key, head, revision),
     lateTickets: await readLateTickets(store, key, head, revision),
@@ -146,32 +146,64 @@ async function readTicketFor(
   return kvs[0]?.createRevision ?? 0;
 }
 
-async function readHead(
-  store: Store,
-  key: WorkflowKey,
-): Promise<{ result: readonly [KeyValue | undefined, KeyValue | undefined]; revision: Revision }> {
+/** A workflow's keys as of a revision. */
+interface Keys {
+  readonly headKv: KeyValue | undefined;
+  readonly liveKv: KeyValue | undefined;
+  readonly revision: Revision;
+  readonly records: readonly KeyValue[];
+  readonly items: readonly KeyValue[];
+  readonly verbs: readonly KeyValue[];
+  readonly incidents: readonly KeyValue[];
+  readonly signals: readonly KeyValue[];
+}
+
+const kindsOf = (key: WorkflowKey): readonly KeyRange[] => [
+  ranges.steps(key),
+  ranges.queue(key),
+  ranges.verbs(key),
+  ranges.incidents(key),
+  ranges.signals(key),
+];
+
+/** One transaction reads all of most workflows; of the others what is left is read as of its revision. */
+async function readNow(store: Store, key: WorkflowKey): Promise<Keys> {
+  const kinds = kindsOf(key);
   const { results, revision } = await store.txn({
     compares: [],
     then: [
       { type: 'get', at: keys.head(key) },
       { type: 'get', at: keys.live(key) },
+      ...kinds.map((at): Op => ({ type: 'get', at, limit: firstPageSize })),
     ],
     otherwise: [],
   });
-  const [head, live] = results.map((result) => (result.type === 'get' ? result.kvs[0] : undefined));
-  return { result: [head, live], revision };
+  const [head, live, ...pages] = results.map((result) => (result.type === 'get' ? result.kvs : []));
+  const whole = pages.map(async (page, index) => {
+    const last = page.at(-1);
+    const range = kinds[index];
+    if (page.length < firstPageSize || last === undefined || range === undefined) return page;
+    return [...page, ...(await listAll(store, { start: `${last.key}\0`, end: range.end }, revision))];
+  });
+  const [records = [], items = [], verbs = [], incidents = [], signals = []] = await Promise.all(whole);
+  return { headKv: head?.[0], liveKv: live?.[0], revision, records, items, verbs, incidents, signals };
 }
 
-async function readHeadAt(
-  store: Store,
-  key: WorkflowKey,
-  revision: Revision,
-): Promise<{ result: readonly [KeyValue | undefined, KeyValue | undefined]; revision: Revision }> {
+async function readAt(store: Store, key: WorkflowKey, revision: Revision): Promise<Keys> {
   const getAt = async (at: string): Promise<KeyValue | undefined> => {
     const { kvs } = await store.list({ start: at, end: `${at}\0` }, { revision });
     return kvs[0];
   };
-  return { result: [await getAt(keys.head(key)), await getAt(keys.live(key))], revision };
+  return {
+    headKv: await getAt(keys.head(key)),
+    liveKv: await getAt(keys.live(key)),
+    revision,
+    records: await listAll(store, ranges.steps(key), revision),
+    items: await listAll(store, ranges.queue(key), revision),
+    verbs: await listAll(store, ranges.verbs(key), revision),
+    incidents: await listAll(store, ranges.incidents(key), revision),
+    signals: await listAll(store, ranges.signals(key), revision),
+  };
 }
 
 /** All keys of a range as of a revision, page by page. */

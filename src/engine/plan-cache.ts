@@ -7,19 +7,29 @@ import { ranges, type ChunkKind, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 
+interface CachedPlan {
+  readonly plan: Plan;
+  readonly graphRevision: number;
+}
+
 /** See above. */
 export class PlanCache {
-  readonly #plans = new Map<string, { readonly plan: Plan; readonly graphRevision: number }>();
+  readonly #plans = new Map<string, CachedPlan>();
+  /** Those of workflows that rest, suspended or ended. Few of them are asked for again, and they may be very many. */
+  readonly #resting = new Map<string, CachedPlan>();
   readonly #stepsMax: number;
   #steps = 0;
+  #restingSteps = 0;
 
-  /** Keeps plans of so many steps in all; the least recently used ones go first. */
+  /** Keeps plans of so many steps in all, a tenth of it for those that rest; the least recently used ones go first. */
   constructor(stepsMax: number) {
     this.#stepsMax = stepsMax;
   }
 
   /** The plan, if it is here; it may lack steps that were added since. */
   peek(uid: string): Plan | undefined {
+    const resting = this.#resting.get(uid);
+    if (resting !== undefined) return resting.plan;
     const entry = this.#plans.get(uid);
     if (entry === undefined) return undefined;
     this.#plans.delete(uid);
@@ -27,11 +37,25 @@ export class PlanCache {
     return entry.plan;
   }
 
+  /** Its workflow rests: it is kept for a while, for those who look at what came of it. */
+  rest(uid: string): void {
+    const entry = this.#plans.get(uid);
+    if (entry === undefined) return;
+    this.#drop(uid);
+    this.#resting.set(uid, entry);
+    this.#restingSteps += entry.plan.steps.length;
+    for (const [oldest, { plan }] of this.#resting) {
+      if (this.#restingSteps <= this.#stepsMax / 10) break;
+      this.#resting.delete(oldest);
+      this.#restingSteps -= plan.steps.length;
+    }
+  }
+
   /** Keeps a plan. */
   put(uid: string, graphRevision: number, plan: Plan): void {
-    this.#steps += plan.steps.length - (this.#plans.get(uid)?.plan.steps.length ?? 0);
-    this.#plans.delete(uid);
+    this.#drop(uid);
     this.#plans.set(uid, { plan, graphRevision });
+    this.#steps += plan.steps.length;
     for (const [oldest, entry] of this.#plans) {
       if (this.#steps <= this.#stepsMax || oldest === uid) break;
       this.#plans.delete(oldest);
@@ -51,12 +75,20 @@ export class PlanCache {
     extent: PlanExtent,
     at?: Revision,
   ): Promise<Plan> {
-    const isHere = this.#plans.get(uid)?.graphRevision === extent.graphRevision;
+    const here = this.#resting.get(uid) ?? this.#plans.get(uid);
+    const isHere = here?.graphRevision === extent.graphRevision;
     const known = isHere ? this.peek(uid) : undefined;
     if (known !== undefined) return known;
     const plan = await readPlan(store, 'plan', workflow, extent.chunks, at);
     this.put(uid, extent.graphRevision, plan);
     return plan;
+  }
+
+  #drop(uid: string): void {
+    this.#steps -= this.#plans.get(uid)?.plan.steps.length ?? 0;
+    this.#plans.delete(uid);
+    this.#restingSteps -= this.#resting.get(uid)?.plan.steps.length ?? 0;
+    this.#resting.delete(uid);
   }
 }
 

@@ -6,12 +6,13 @@ import { AbortScope } from '../base/abort.js';
 import type { StepId, WorkflowId } from '../base/ids.js';
 import { assert } from '../base/assert.js';
 import { ShardRecord } from '../gen/store/steplock/store/v1/cluster.js';
-import { HeadState, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
+import { HeadState, LiveRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
 import type { StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import type { Session } from '../lease/session.js';
+import { isResting } from '../model/workflow-state.js';
 import type { StoreCache, CacheEvent } from '../store/cache.js';
 import { keys, prefixes, workflowOfKey, type WorkflowKey } from '../store/keys.js';
-import { decodeRecord, encodeRecord, wasWrittenBy } from '../store/records.js';
+import { decodeRecord, encodeRecord, readRecord, wasWrittenBy } from '../store/records.js';
 import { isAbsent, isSameCreation, type KeyValue } from '../store/store.js';
 import type { Report } from './decide.js';
 import type { ActorOptions } from './actor-options.js';
@@ -80,14 +81,24 @@ export class ShardOwner {
     this.#heads.clear();
   }
 
-  /** Starts an actor for each workflow that has not ended, and for each that a verb waits for. */
+  /** Starts an actor for each workflow that moves by itself, and for each that a verb waits for. */
   #adopt(): void {
     for (const prefix of [prefixes.live, prefixes.verb]) {
       for (const kv of this.#options.cache.entries(prefix)) {
         const place = workflowOfKey(kv.key);
-        if (place?.workflow.shard === this.shard) this.#actorOf(place.workflow);
+        if (place?.workflow.shard !== this.shard) continue;
+        if (prefix === prefixes.verb || !this.#rests(kv)) this.#actorOf(place.workflow);
       }
     }
+  }
+
+  /**
+   * Whether the workflow rests. It came to rest when no call of it could take effect any more, and no step of it is
+   * claimed since: so nothing of it is to be found out, and what it has need not be read.
+   */
+  #rests(live: KeyValue): boolean {
+    const record = readRecord(LiveRecord, live);
+    return record !== undefined && isResting(record.state);
   }
 
   #actorOf(workflow: WorkflowKey, fresh?: FreshWorkflow): WorkflowActor {

@@ -130,6 +130,8 @@ export class WorkflowActor {
     this.#isRunning = false;
     if (this.#isDirty) this.#schedule();
     else if (this.#isIdle()) {
+      const run = this.#known.peek();
+      if (run !== undefined) this.#options.plans.rest(run.head.uid);
       this.close();
       this.#options.onIdle();
     }
@@ -155,7 +157,8 @@ export class WorkflowActor {
   #isIdle(): boolean {
     const run = this.#known.peek();
     if (this.#reports.length > 0 || this.#known.hasEvents) return false;
-    return run === undefined || (isResting(run.head.state) && run.items.size === 0);
+    // What is queued and not in doubt cannot be claimed while the workflow rests.
+    return run === undefined || (isResting(run.head.state) && !run.hasLiveItem);
   }
 
   async #runTurn(): Promise<void> {

@@ -5,6 +5,7 @@
 import { Admission } from '../admission/admission.js';
 import { AbortScope, isAborted } from '../base/abort.js';
 import { sleep } from '../base/clock.js';
+import { Gate } from '../base/gate.js';
 import { newUuid } from '../base/ids.js';
 import { LockTable } from '../lock/lock-table.js';
 import { Members } from '../cluster/members.js';
@@ -27,6 +28,8 @@ import type { NodeRuntimeOptions } from './runtime-options.js';
 const rejoinMsMin = 100;
 const rejoinMsMax = 2_000;
 const planStepsMax = 200_000;
+/** Workflows that the engine reads at once. */
+const readsMax = 64;
 
 /** See the head of this file. */
 export class NodeRuntime {
@@ -250,7 +253,14 @@ export class NodeRuntime {
       outcomes,
       generation,
     });
-    const engine = new Engine({ ...common, members, locks, dispatch: dispatcher, shards });
+    const engine = new Engine({
+      ...common,
+      members,
+      locks,
+      reads: new Gate(readsMax),
+      dispatch: dispatcher,
+      shards,
+    });
     if (this.#draining.hasBegun) dispatcher.drain();
     return { session, batcher, engine, dispatcher };
   }

@@ -56,7 +56,13 @@ export interface Compare {
 export type Op =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array; readonly lease?: LeaseId }
   | { readonly type: 'delete'; readonly at: string | KeyRange }
-  | { readonly type: 'get'; readonly at: string | KeyRange; readonly keysOnly?: boolean }
+  /** `limit`: at most so many keys, the first ones; default: all. */
+  | {
+      readonly type: 'get';
+      readonly at: string | KeyRange;
+      readonly keysOnly?: boolean;
+      readonly limit?: number;
+    }
   | { readonly type: 'txn'; readonly txn: Txn };
 
 /**

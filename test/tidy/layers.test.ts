@@ -63,7 +63,7 @@ describe('layers', () => {
   it('a plugin imports of the project its own files and src/controller.ts only; src/ imports no plugin', () => {
     const wrong = importsBelow('plugins').filter(({ from, to }) => {
       const [, plugin] = from.split('/');
-      const isOurs = /^(\.\.|src|test|plugins|examples|scripts)(\/|$)/.test(to);
+      const isOurs = /^(\.\.|src|test|plugins|examples|scripts|bench)(\/|$)/.test(to);
       return isOurs && to !== 'src/controller.ts' && !to.startsWith(`plugins/${plugin ?? ''}/`);
     });
     const upwards = inSrc.filter(({ to }) => /^(plugins|test|examples|scripts|bench)\//.test(to));
@@ -71,7 +71,7 @@ describe('layers', () => {
   });
 
   it('nothing imports from outside of the project', () => {
-    const folders = ['src', 'plugins', 'test', 'examples'];
+    const folders = ['src', 'plugins', 'test', 'examples', 'bench'];
     const outside = importsBelow(...folders).filter(({ to }) => to.startsWith('..') || to.startsWith('/'));
     expect(outside.map(show)).to.deep.equal([]);
     expect(filesBelow('src/gen').length).to.be.greaterThan(0);

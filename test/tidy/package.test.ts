@@ -34,7 +34,7 @@ const usedElsewhere: Readonly<Record<string, readonly [file: string, text: strin
 function packagesOf(...paths: readonly string[]): Set<string> {
   const specifiers = paths.flatMap((path) => importsOf(path));
   const names = specifiers
-    .filter((name) => !/^(\.|\/|node:|src\/|test\/|plugins\/|examples\/|scripts\/)/.test(name))
+    .filter((name) => !/^(\.|\/|node:|src\/|test\/|plugins\/|examples\/|scripts\/|bench\/)/.test(name))
     .map((name) =>
       name
         .split('/')
@@ -67,7 +67,7 @@ describe('package.json', () => {
 
   it('what anything imports is a dependency of some kind, and every dependency is used', () => {
     const used = packagesOf(
-      ...sourcesBelow('src', 'plugins', 'test', 'examples'),
+      ...sourcesBelow('src', 'plugins', 'test', 'examples', 'bench'),
       ...filesBelow('src/gen', '.ts'),
     );
     const declared = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)];

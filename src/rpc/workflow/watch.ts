@@ -6,6 +6,7 @@ import { sha256Hex } from '../../base/bytes.js';
 import { sleep } from '../../base/clock.js';
 import { isReason, workflowNotFound } from '../../errors/index.js';
 import type { WorkflowSnapshot } from '../../engine/load.js';
+import { LiveRecord, WorkflowHead, type HeadState } from '../../gen/store/steplock/store/v1/workflow.js';
 import {
   WatchEvent,
   type WaitWorkflowRequest,
@@ -17,7 +18,8 @@ import { Step } from '../../gen/wire/steplock/v1/workflow.js';
 import { durationToMs } from '../../base/duration.js';
 import { invalidField } from '../../errors/index.js';
 import { isFinal, isResting } from '../../model/workflow-state.js';
-import { prefixes, workflowOfKey, type WorkflowKey } from '../../store/keys.js';
+import { keys, workflowOfKey, type WorkflowKey } from '../../store/keys.js';
+import { decodeRecord } from '../../store/records.js';
 import type { CallInfo } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { parseWorkflowName, workflowName } from './names.js';
@@ -117,12 +119,23 @@ export async function waitWorkflow(
 ): Promise<WaitWorkflowResponse> {
   const key = parseWorkflowName(api, request.name);
   const untilMs = api.clock.nowMs() + waitTimeMs(api, request, info);
+  const headKey = keys.head(key);
+  const lookout = { untilMs, gatherMs: 0, restShare: 0, concerns: (changed: string) => changed === headKey };
+  let isFirst = true;
+  // Whether it rests stands in its head alone, and of one that lives in what every node knows.
+  const readState = async (): Promise<HeadState> => {
+    const live = isFirst ? api.runtime.cache.get(keys.live(key)) : undefined;
+    isFirst = false;
+    if (live !== undefined) return decodeRecord(LiveRecord, live).state;
+    const kv = await api.store.get(headKey);
+    if (kv === undefined) throw workflowNotFound(workflowName(key.id));
+    return decodeRecord(WorkflowHead, kv).state;
+  };
   let latest: WorkflowSnapshot | undefined;
-  // Whether it rests stands in its head alone.
-  for await (const snapshot of snapshots(api, key, info, { untilMs, prefix: prefixes.head })) {
-    if (snapshot === 'deleted') throw workflowNotFound(workflowName(key.id));
-    latest = snapshot;
-    if (isResting(snapshot.head.state)) break;
+  for await (const state of looks(api, info, lookout, readState)) {
+    if (!isResting(state)) continue;
+    latest = await readSnapshot(api, key);
+    if (isResting(latest.head.state)) break;
   }
   latest ??= await readSnapshot(api, key);
   return { workflow: renderWorkflow(latest), rested: isResting(latest.head.state) };
@@ -140,8 +153,12 @@ function waitTimeMs(api: Api, request: WaitWorkflowRequest, info: CallInfo): num
 /** What is looked out for, and until when. */
 interface Lookout {
   readonly untilMs: number;
-  /** What the keys whose changes matter begin with. */
-  readonly prefix: string;
+  /** Events that follow each other so closely are taken as one. */
+  readonly gatherMs: number;
+  /** So many times as long as a look took, nothing is looked at again. */
+  readonly restShare: number;
+  /** Whether a change of that key matters. Asked for every change of the store, by everybody who looks out. */
+  readonly concerns: (changed: string) => boolean;
 }
 
 /** The workflow as it stands, and again whenever something of it has changed, and now and then anyway. */
@@ -149,27 +166,45 @@ async function* snapshots(
   api: Api,
   key: WorkflowKey,
   info: CallInfo,
-  { untilMs, prefix }: Lookout = { untilMs: Infinity, prefix: '' },
 ): AsyncGenerator<WorkflowSnapshot | 'deleted'> {
+  const concerns = (changed: string): boolean =>
+    changed.includes(key.id) && workflowOfKey(changed)?.workflow.id === key.id;
+  let isFirst = true;
+  const read = async (): Promise<WorkflowSnapshot | 'deleted'> => {
+    const snapshot = await readOrDeleted(api, key, isFirst);
+    isFirst = false;
+    return snapshot;
+  };
+  for await (const snapshot of looks(api, info, { untilMs: Infinity, gatherMs, restShare, concerns }, read)) {
+    yield snapshot;
+    if (snapshot === 'deleted') return;
+  }
+}
+
+/** What is read, and again whenever something that concerns it has changed, and now and then anyway. */
+async function* looks<T>(
+  api: Api,
+  info: CallInfo,
+  { untilMs, gatherMs, restShare, concerns }: Lookout,
+  read: () => Promise<T>,
+): AsyncGenerator<T> {
   const change = new ChangeSignal();
-  const unsubscribe = api.runtime.cache.subscribe((event) => {
-    if (event.key.startsWith(prefix) && workflowOfKey(event.key)?.workflow.id === key.id) change.set();
+  const unsubscribe = api.runtime.cache.subscribe(({ key }) => {
+    if (concerns(key)) change.set();
   });
   try {
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       change.clear();
       const beganMs = api.clock.monotonicMs();
-      const snapshot = await readOrDeleted(api, key, isFirst);
-      yield snapshot;
+      yield await read();
       const spentMs = api.clock.monotonicMs() - beganMs;
-      if (snapshot === 'deleted') return;
       const leftMs = untilMs - api.clock.nowMs();
       if (leftMs <= 0) return;
       await change.wait(api, Math.min(bookmarkMs, leftMs), info.signal);
       // An end without an error would say that there is nothing more to come.
       info.signal.throwIfAborted();
       const restMs = Math.max(gatherMs, Math.min(restShare * spentMs, restMsMax));
-      await sleep(api.clock, Math.min(restMs, Math.max(0, untilMs - api.clock.nowMs())));
+      if (restMs > 0) await sleep(api.clock, Math.min(restMs, Math.max(0, untilMs - api.clock.nowMs())));
     }
   } finally {
     unsubscribe();

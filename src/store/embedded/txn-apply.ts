@@ -151,7 +151,7 @@ export function applyTxn(writer: RevisionWriter, txn: Txn, decision: Decision): 
       case 'delete':
         return { type: 'delete', deleted: writer.delete(op.at) };
       case 'get': {
-        const kvs = writer.get(op.at);
+        const kvs = writer.get(op.at).slice(0, op.limit);
         return { type: 'get', kvs: op.keysOnly === true ? kvs.map(withoutValue) : kvs };
       }
       case 'txn':

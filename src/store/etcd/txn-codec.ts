@@ -37,7 +37,10 @@ function toRequestOp(keys: KeySpace, op: Op): IRequestOp {
     case 'delete':
       return { request_delete_range: keys.toRange(op.at) };
     case 'get':
-      return { request_range: { ...keys.toRange(op.at), keys_only: op.keysOnly ?? false } };
+      // For etcd a limit of 0 is none.
+      return {
+        request_range: { ...keys.toRange(op.at), keys_only: op.keysOnly ?? false, limit: op.limit ?? 0 },
+      };
     case 'txn':
       return { request_txn: toTxnRequest(keys, op.txn) };
   }

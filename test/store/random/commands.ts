@@ -23,7 +23,8 @@ export type LeaseSpec = number | 'gone' | 'none';
 export type OpSpec =
   | { readonly type: 'put'; readonly key: string; readonly value: string; readonly lease: LeaseSpec }
   | { readonly type: 'delete'; readonly at: At }
-  | { readonly type: 'get'; readonly at: At; readonly keysOnly: boolean }
+  /** With `limit` 0: without one. */
+  | { readonly type: 'get'; readonly at: At; readonly keysOnly: boolean; readonly limit: number }
   | { readonly type: 'txn'; readonly txn: TxnSpec };
 
 /** A transaction. */
@@ -88,7 +89,7 @@ const leaf: fc.Arbitrary<OpSpec> = fc.oneof(
   { arbitrary: put, weight: 4 },
   { arbitrary: fc.record({ type: fc.constant('delete'), at }), weight: 1 },
   {
-    arbitrary: fc.record({ type: fc.constant('get'), at, keysOnly: fc.boolean() }),
+    arbitrary: fc.record({ type: fc.constant('get'), at, keysOnly: fc.boolean(), limit: fc.nat(3) }),
     weight: 2,
   },
 );

@@ -175,6 +175,10 @@ export class Subject {
 
   #toOp(spec: OpSpec): Op {
     if (spec.type === 'txn') return { type: 'txn', txn: this.#toTxn(spec.txn) };
+    if (spec.type === 'get') {
+      const { type, at, keysOnly, limit } = spec;
+      return limit === 0 ? { type, at, keysOnly } : { type, at, keysOnly, limit };
+    }
     if (spec.type !== 'put') return spec;
     const lease = this.#toLease(spec.lease);
     const put = { type: 'put' as const, key: spec.key, value: toUtf8(spec.value) };

@@ -262,6 +262,14 @@ export function describeTxn(storeOf: StoreOf): void {
     expect(found(results)).to.deep.equal([['a=']]);
   });
 
+  it('gets no more keys than the limit, the first ones', async () => {
+    const store = storeOf();
+    await apply(store, put('a', '1'), put('b', '2'), put('c', '3'));
+    const at = { start: 'a', end: 'z' };
+    const { results } = await apply(store, { type: 'get', at, limit: 2 });
+    expect(found(results)).to.deep.equal([['a=1', 'b=2']]);
+  });
+
   it('gives each of many transactions sent at once a revision of its own', async () => {
     const store = storeOf();
     const before = await revisionOf(store);
