@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { StepId } from '../base/ids.js';
+import { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import { PermitRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
@@ -91,6 +92,12 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
       if (change.item !== undefined) dropItem(draft, key, change.step, change.item);
       freePermits(draft, change);
       putEntry(draft, stepKey, StepRecord, change.entry);
+      return;
+    }
+    case 'extend': {
+      // Whatever stands there was left by a submission that came to nothing.
+      const value = encodeRecord(PlanChunk, { ...change.chunk, unitId: draft.id });
+      put(draft, keys.chunk('plan', key, change.index), value);
       return;
     }
     case 'consume':

@@ -27,8 +27,9 @@ export class PlanCache {
     return entry.plan;
   }
 
-  /** Keeps a plan. */
+  /** Keeps a plan, unless a later one is here. */
   put(uid: string, graphRevision: number, plan: Plan): void {
+    if ((this.#plans.get(uid)?.graphRevision ?? 0) > graphRevision) return;
     this.#steps += plan.steps.length - (this.#plans.get(uid)?.plan.steps.length ?? 0);
     this.#plans.delete(uid);
     this.#plans.set(uid, { plan, graphRevision });

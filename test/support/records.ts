@@ -54,6 +54,7 @@ export function planStep(id: string, patch: Partial<PlanStep> = {}): PlanStep {
     neighborhood: '',
     nodeLabels: {},
     locks: [],
+    addedBy: '',
     ...patch,
   };
 }
