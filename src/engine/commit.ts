@@ -94,12 +94,9 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
       putEntry(draft, stepKey, StepRecord, change.entry);
       return;
     }
-    case 'extend': {
-      // Whatever stands there was left by a submission that came to nothing.
-      const value = encodeRecord(PlanChunk, { ...change.chunk, unitId: draft.id });
-      put(draft, keys.chunk('plan', key, change.index), value);
+    case 'extend':
+      addChunk(draft, key, change);
       return;
-    }
     case 'consume':
       addConsumed(draft, key, change);
       return;
@@ -141,6 +138,15 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
       draft.ops.push(...webhookNote(key, change.entry.record));
     }
   }
+}
+
+/** Whatever stands there was left by a submission that came to nothing. */
+function addChunk(
+  draft: UnitDraft,
+  key: WorkflowKey,
+  { index, chunk }: Extract<Change, { kind: 'extend' }>,
+): void {
+  put(draft, keys.chunk('plan', key, index), encodeRecord(PlanChunk, { ...chunk, unitId: draft.id }));
 }
 
 /** The permits of a step that is claimed at once; what it holds from before is there already. */
