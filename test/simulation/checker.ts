@@ -4,11 +4,11 @@
  */
 import { isUndo, undoOf, type StepId } from '../../src/base/ids.js';
 import type { CallContext } from '../../src/contract/index.js';
-import { PlanChunk, UndoKind } from '../../src/gen/store/steplock/store/v1/plan.js';
+import { UndoKind } from '../../src/gen/store/steplock/store/v1/plan.js';
 import { OutcomeState, QueueItem, StepRecord } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState, WorkflowHead } from '../../src/gen/store/steplock/store/v1/workflow.js';
 import { needsUndo } from '../../src/model/attempt.js';
-import { planOfChunks, stepOf, type Plan } from '../../src/model/plan.js';
+import { stepOf, type Plan } from '../../src/model/plan.js';
 import { isFinal, moves, stateName } from '../../src/model/workflow-state.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
 import { keys, ranges, shardOf, workflowOfKey, type WorkflowKey } from '../../src/store/keys.js';
@@ -18,6 +18,7 @@ import { AdmissionRules } from './admission-rules.js';
 import { missingNote } from './incident-rules.js';
 import { LockRules } from './lock-rules.js';
 import type { Effect, ModelArray } from './model-array.js';
+import { planInStore } from './plan-in-store.js';
 
 /** See the head of this file. */
 export class Checker {
@@ -66,8 +67,7 @@ export class Checker {
   planOf(id: string): Plan {
     const known = this.#plans.get(id);
     if (known !== undefined) return known;
-    const { kvs } = this.#server.list(ranges.chunks('plan', this.keyOf(id)));
-    const plan = planOfChunks(kvs.map((kv) => decodeRecord(PlanChunk, kv)));
+    const plan = planInStore(this.#server, this.keyOf(id), this.headOf(id)?.plan?.chunks);
     this.#plans.set(id, plan);
     return plan;
   }
@@ -156,6 +156,10 @@ export class Checker {
     const object = this.array?.objects.get(`${head.uid}/${step}`);
     const isMade = stepOf(this.planOf(id), step).method.startsWith('make');
     const name = `${id}/${step} of a workflow ${stateName(head.state)}`;
+    if (head.state === HeadState.SUCCEEDED) {
+      const isOver = record?.state === OutcomeState.SUCCEEDED || record?.state === OutcomeState.SKIPPED;
+      this.#assert(isOver, `${name}: it has not succeeded (9)`);
+    }
     if (record?.state === OutcomeState.SUCCEEDED && undo === undefined && isMade) {
       this.#assert(object?.isWhole === true, `${name}: succeeded, and its object is not there (9)`);
     }
@@ -243,6 +247,8 @@ export class Checker {
     const before = this.#records.get(key);
     if (event.type === 'delete') this.#records.delete(key);
     else this.#records.set(key, decodeRecord(StepRecord, event.kv));
+    if (this.#records.get(key)?.added !== undefined)
+      this.#plans.delete(workflowOfKey(key)?.workflow.id ?? '');
     if (before === undefined) return;
     const workflow = workflowOfKey(key)?.workflow.id ?? '';
     const isDeleting = this.#heads.get(workflow)?.state === HeadState.DELETING;

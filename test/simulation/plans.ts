@@ -1,12 +1,7 @@
 /** Random plans: graphs with groups, steps of every kind, scripted to fail in every way. */
 import { randomBelow, type Random } from '../../src/base/random.js';
 import type { JsonObject } from '../../src/base/json.js';
-import {
-  LockMode,
-  type GroupSpec,
-  type LockSpec,
-  type StepSpec,
-} from '../../src/gen/wire/steplock/v1/plan.js';
+import { LockMode, StepSpec, type GroupSpec, type LockSpec } from '../../src/gen/wire/steplock/v1/plan.js';
 import { OnFailure, RunningSteps, type WorkflowSettings } from '../../src/gen/wire/steplock/v1/workflow.js';
 
 const methods = [
@@ -40,7 +35,10 @@ export function drawPlan(random: Random, stepsMax: number): DrawnPlan {
     const dependsOn = steps.filter(() => random.next() < 2 / count).map((step) => step.id);
     if (band > 0 && random.next() < 0.3) dependsOn.push(`g${band - 1}`);
     steps.push(
-      drawStep(random, `s${index}`, band >= 0 && random.next() < 0.5 ? `g${band}` : '', dependsOn, failShare),
+      drawStep(random, `s${index}`, band >= 0 && random.next() < 0.5 ? `g${band}` : '', dependsOn, {
+        failShare,
+        depth: 0,
+      }),
     );
   }
   const settings = drawSettings(random);
@@ -65,12 +63,20 @@ function drawLocks(random: Random, most: number): LockSpec[] {
   }));
 }
 
+/** How steps are drawn. */
+interface Tendency {
+  /** How many of them fail for good. */
+  readonly failShare: number;
+  /** How many steps have added each other before. */
+  readonly depth: number;
+}
+
 function drawStep(
   random: Random,
   id: string,
   group: string,
   dependsOn: string[],
-  failShare: number,
+  { failShare, depth }: Tendency,
 ): StepSpec {
   const method = methods[randomBelow(random, methods.length)] ?? 'check';
   const isFatal = random.next() < failShare;
@@ -80,7 +86,10 @@ function drawStep(
     failures: random.next() < 0.2 ? randomBelow(random, 4) : 0,
     fatal: isFatal ? (random.next() < 0.5 ? 'half' : 'before') : '',
     undoFailures: random.next() < 0.15 ? randomBelow(random, 5) : 0,
-    ...(from === undefined ? {} : { from: { $output: { step: from, pointer: '/object' } } }),
+    ...(from === undefined || depth > 0 ? {} : { from: { $output: { step: from, pointer: '/object' } } }),
+    ...(depth < 2 && random.next() < 0.15
+      ? { adds: drawAdded(random, id, { failShare, depth: depth + 1 }) }
+      : {}),
   };
   return {
     id,
@@ -98,6 +107,16 @@ function drawStep(
       },
     },
   };
+}
+
+/** Steps that a step adds while it runs. What waits for another step of the plan is refused now and then. */
+function drawAdded(random: Random, by: string, tendency: Tendency): JsonObject[] {
+  const ids = Array.from({ length: 1 + randomBelow(random, 3) }, (_, index) => `${by}-x${index}`);
+  return ids.map((id, index) => {
+    const needs = ids.slice(0, index).filter(() => random.next() < 0.5);
+    if (random.next() < 0.1) needs.push('s0');
+    return StepSpec.toJSON(drawStep(random, id, '', needs, tendency)) as JsonObject;
+  });
 }
 
 function drawSettings(random: Random): WorkflowSettings {

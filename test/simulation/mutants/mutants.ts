@@ -124,6 +124,18 @@ export const mutants: readonly Mutant[] = [
     args: crowded,
   },
   {
+    name: 'a new owner that overlooks what a step has added',
+    file: 'src/engine/run.ts',
+    find: '      this.#extend(record);',
+    replace: '      void record;',
+  },
+  {
+    name: 'a step passed on before what it has added is seen',
+    file: 'src/engine/run.ts',
+    find: 'if (this.#extend(entry.record)) this.#countAnew();',
+    replace: 'if (this.#extend(entry.record)) this.#touch(id);',
+  },
+  {
     name: 'a decision without the compare of the workflow',
     file: 'src/engine/commit.ts',
     find: 'isUnchanged(keys.live(key), run.liveRevision)]',
