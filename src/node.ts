@@ -6,7 +6,8 @@ import { systemClock } from './base/clock.js';
 import type { NodeId } from './base/ids.js';
 import { systemRandom } from './base/random.js';
 import type { NodeSettings } from './config/settings.js';
-import type { ControllerPort, OrchestratorPort } from './contract/contract.js';
+import type { ControllerPort } from './contract/contract.js';
+import type { OrchestratorPort } from './contract/orchestrator.js';
 import { createBasicController } from './controllers/basic.js';
 import { loadControllers } from './controllers/load-controllers.js';
 import { ControllerRegistry } from './controllers/registry.js';
@@ -16,7 +17,9 @@ import { createRemoteController } from './remote/remote-controller.js';
 import { createRemoteOrchestrator } from './remote/remote-orchestrator.js';
 import type { SecretSource } from './remote/resolve-secrets.js';
 import type { Api } from './rpc/context.js';
+import { newsOf } from './rpc/workflow/news.js';
 import { createApiServer } from './rpc/server.js';
+import { CallbackSender } from './runtime/callback-sender.js';
 import { Housekeeper } from './runtime/housekeeper.js';
 import { IncidentWebhook, postTo, type IncidentWebhookOptions } from './runtime/incident-webhook.js';
 import { NodeRuntime } from './runtime/node-runtime.js';
@@ -70,6 +73,12 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
   const housekeeper = new Housekeeper({ store, clock, random, log, isKeeper, commit });
   const tellIncidents = openWebhook(settings, { store, cache, clock, random, log, isKeeper, commit });
+  const callbacks = new CallbackSender({
+    ...{ store, cache, clock, random, log, commit },
+    ownsShard: (shard) => runtime.membership?.engine.ownsShard(shard) === true,
+    findOrchestrator: (name) => controllers.findOrchestrator(name),
+    newsOf: async (workflow, record) => await newsOf(api, workflow, record),
+  });
   const intake = { controllers, checker: runtime.checker, sealer };
   const api: Api = { runtime, store, controllers, space, intake, clock, random, log };
   const server = await createApiServer(api, settings.listen, clock, settings.hasReflection);
@@ -77,7 +86,10 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const unfollow = runtime.onMembership((isMember) => {
     server.setServing(isMember);
   });
-  const background = [space.run(scope.signal), housekeeper.run(scope.signal), tellIncidents(scope.signal)];
+  const background = [space, housekeeper, callbacks].map(async (each) => {
+    await each.run(scope.signal);
+  });
+  background.push(tellIncidents(scope.signal));
   log.info(
     { node: settings.nodeId, address: server.address, store: settings.store.kind, version },
     'node listens',

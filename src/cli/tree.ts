@@ -88,6 +88,12 @@ function detailOf(step: Step, style: TreeStyle): string {
   if (step.state === StepState.RUNNING && step.progressMessage !== '')
     parts.push(printable(step.progressMessage));
   if (step.attempts > 1) parts.push(`attempt ${step.attempts}`);
+  const { action } = step.spec ?? {};
+  if (step.state === StepState.WAITING && action?.$case === 'approval')
+    parts.push(printable(action.value.message));
+  if (step.state === StepState.WAITING && action?.$case === 'signal')
+    parts.push(`for signal ${action.value.name}`);
+  if (step.child !== '') parts.push(step.child);
   if (step.error !== undefined && step.state !== StepState.SUCCEEDED)
     parts.push(printable(step.error.message));
   return parts.join(' ');

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { SteplockClient } from '../client/client.js';
 import { ListWorkflowsResponse } from '../gen/wire/steplock/v1/workflow_service.js';
-import { Workflow, WorkflowState } from '../gen/wire/steplock/v1/workflow.js';
+import { type Step, Workflow, WorkflowState } from '../gen/wire/steplock/v1/workflow.js';
 import {
   durationOption,
   UsageError,
@@ -16,7 +16,7 @@ import { exitCodes } from './exit-codes.js';
 import { follow } from './live.js';
 import { printResult } from './output.js';
 import { printWorkflow, workflowHead, workflowRow } from './print-workflow.js';
-import { renderTree } from './tree.js';
+import { renderTree, type TreeStyle } from './tree.js';
 import { addPlan, addSubmit } from './workflow-submit.js';
 import { addVerbs } from './workflow-verbs.js';
 
@@ -27,6 +27,24 @@ export function addWorkflowCommands(program: Command, context: CliContext): void
   addPlan(workflow, context);
   addReads(workflow, context);
   addVerbs(workflow, context);
+}
+
+/** The children of these steps, and theirs, each as a tree of its own, further in. */
+async function childTrees(
+  client: SteplockClient,
+  steps: readonly Step[],
+  options: ClientOptions,
+  style: TreeStyle,
+  depth: number,
+): Promise<string[]> {
+  const lines: string[] = [];
+  for (const name of new Set(steps.map(({ child }) => child).filter((child) => child !== ''))) {
+    const workflow = await getWorkflow(client, name, options);
+    const own = await allSteps(client, name, options);
+    lines.push(...renderTree(workflow, own, style).map((line) => `${'  '.repeat(depth)}${line}`));
+    lines.push(...(await childTrees(client, own, options, style, depth + 1)));
+  }
+  return lines;
 }
 
 function addReads(parent: Command, context: CliContext): void {
@@ -47,6 +65,7 @@ function addReads(parent: Command, context: CliContext): void {
           nowMs: nowMs(),
         };
         terminal.out(`${renderTree(workflow, steps, style).join('\n')}\n`);
+        for (const line of await childTrees(client, steps, options, style, 1)) terminal.out(`${line}\n`);
       });
     });
   withClientOptions(parent.command('list'))

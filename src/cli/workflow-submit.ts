@@ -10,6 +10,7 @@ import {
 import { Workflow, WorkflowState } from '../gen/wire/steplock/v1/workflow.js';
 import {
   newRequestId,
+  parseObject,
   UsageError,
   withClient,
   withClientOptions,
@@ -23,7 +24,9 @@ import { parsePlanFile, type PlanFile } from './plan-file.js';
 import { printWorkflow } from './print-workflow.js';
 
 interface SubmitOptions extends ClientOptions {
-  readonly file: string;
+  readonly file?: string;
+  readonly ask?: string;
+  readonly with?: string;
   readonly wait: boolean;
   readonly requestId?: string;
   readonly actor: string;
@@ -33,17 +36,23 @@ interface SubmitOptions extends ClientOptions {
 /** Adds `submit`. */
 export function addSubmit(parent: Command, context: CliContext): void {
   withClientOptions(parent.command('submit'))
-    .description('submit a plan')
-    .requiredOption('-f, --file <file>', 'the plan, YAML or JSON; - for standard input')
+    .description('submit a plan, or ask an orchestrator for one and submit that')
+    .option('-f, --file <file>', 'the plan, YAML or JSON; - for standard input')
+    .option('--ask <orchestrator/operation>', 'in place of a plan: what an orchestrator is to plan')
+    .option('--with <json>', 'the arguments of what is asked')
     .option('-w, --wait', 'follow it to its end', false)
     .option('--request-id <uuid>', 'makes a repeated submission one submission')
     .option('--actor <name>', 'who submits, for the record', '')
     .option('--plan-hash <hash>', 'refuse if the plan is not the one that was previewed', '')
-    .addHelpText('after', '\nExample:\n  steplock workflow submit -f plan.yaml --wait\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  steplock workflow submit -f plan.yaml --wait\n' +
+        `  steplock workflow submit --ask storage/provision --with '{"size_gib": 100}' --wait\n`,
+    )
     .action(async (options: SubmitOptions) => {
-      const plan = await readPlan(options.file);
+      const submission = await readSubmission(options);
       await withClient(options, async (client) => {
-        const submitted = await submit(client, plan, options);
+        const submitted = await submission(client);
         if (options.wait) {
           const isQuiet = options.output !== 'table';
           const ended = await follow(client, submitted.name, context, { untilEnd: false, isQuiet });
@@ -54,6 +63,41 @@ export function addSubmit(parent: Command, context: CliContext): void {
         printWorkflow(context, options, submitted);
       });
     });
+}
+
+type Submission = (client: SteplockClient) => Promise<Workflow>;
+
+async function readSubmission(options: SubmitOptions): Promise<Submission> {
+  const { file, ask } = options;
+  if ((file === undefined) === (ask === undefined)) throw new UsageError('Give one of --file and --ask');
+  if (file !== undefined) {
+    const plan = await readPlan(file);
+    return async (client) => await submit(client, plan, { ...options, file });
+  }
+  const [orchestrator = '', operation = '', ...rest] = (ask ?? '').split('/');
+  if (operation === '' || rest.length > 0) throw new UsageError('--ask must be orchestrator/operation');
+  const orchestration = { orchestrator, operation, arguments: parseObject(options.with, '--with') };
+  return async (client) => {
+    const request = { workflowId: '', settings: undefined, plan: undefined, orchestration };
+    return await send(client, { ...request, ...commonOf(options) }, options);
+  };
+}
+
+function commonOf({
+  requestId,
+  actor,
+  planHash,
+}: SubmitOptions): Pick<SubmitWorkflowRequest, 'requestId' | 'actor' | 'planHash'> {
+  return { requestId: requestId ?? newRequestId(), actor, planHash };
+}
+
+async function send(
+  client: SteplockClient,
+  request: SubmitWorkflowRequest,
+  { timeout }: SubmitOptions,
+): Promise<Workflow> {
+  const { workflow } = await client.workflows.submitWorkflow(request, { timeoutMs: timeout });
+  return workflow ?? Workflow.fromPartial({});
 }
 
 async function readPlan(file: string): Promise<PlanFile> {
@@ -72,18 +116,14 @@ async function readStdin(): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-async function submit(client: SteplockClient, plan: PlanFile, options: SubmitOptions): Promise<Workflow> {
-  const request: SubmitWorkflowRequest = {
-    requestId: options.requestId ?? newRequestId(),
-    workflowId: plan.workflowId,
-    settings: plan.settings,
-    plan: plan.plan,
-    actor: options.actor,
-    planHash: options.planHash,
-  };
+async function submit(
+  client: SteplockClient,
+  plan: PlanFile,
+  options: SubmitOptions & { readonly file: string },
+): Promise<Workflow> {
+  const { workflowId, settings } = plan;
   try {
-    const { workflow } = await client.workflows.submitWorkflow(request, { timeoutMs: options.timeout });
-    return workflow ?? Workflow.fromPartial({});
+    return await send(client, { workflowId, settings, plan: plan.plan, ...commonOf(options) }, options);
   } catch (error) {
     throw withPlaces(error, plan, options.file);
   }

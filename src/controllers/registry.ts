@@ -2,7 +2,8 @@
  * The controllers and orchestrators that a node knows: those in its own process, and the remote ones registered in the store, which it
  * connects to when it first needs them.
  */
-import type { ControllerDescription, ControllerPort, OrchestratorPort } from '../contract/contract.js';
+import type { ControllerDescription, ControllerPort } from '../contract/contract.js';
+import type { OrchestratorPort } from '../contract/orchestrator.js';
 import type { ControllerDirectory } from '../dispatcher/ports.js';
 import { errorText } from '../errors/index.js';
 import { ControllerRecord } from '../gen/store/steplock/store/v1/cluster.js';

@@ -4,7 +4,7 @@
  */
 import { sha256Hex } from '../base/bytes.js';
 import { newUuid, type WorkflowId } from '../base/ids.js';
-import type { PlanAnswer } from '../contract/contract.js';
+import type { PlanAnswer } from '../contract/orchestrator.js';
 import { errorText, SteplockError } from '../errors/index.js';
 import { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import { EffectKind } from '../gen/store/steplock/store/v1/step.js';

@@ -3,14 +3,8 @@
  * end the execution that asked. An answer of which nothing can be made throws, which leaves the outcome unknown.
  */
 import { isJsonObject } from '../base/json.js';
-import type {
-  Effect,
-  ExecuteResult,
-  Pending,
-  PlanAnswer,
-  PollResult,
-  ProbeResult,
-} from '../contract/contract.js';
+import type { Effect, ExecuteResult, Pending, PollResult, ProbeResult } from '../contract/contract.js';
+import type { PlanAnswer } from '../contract/orchestrator.js';
 import { limits } from '../model/limits.js';
 import { redactText } from '../model/secret.js';
 

@@ -1,6 +1,7 @@
 /** What the dispatcher needs of others, as seen from below them. */
 import type { StepId } from '../base/ids.js';
-import type { ControllerPort, OrchestratorPort } from '../contract/contract.js';
+import type { ControllerPort } from '../contract/contract.js';
+import type { OrchestratorPort } from '../contract/orchestrator.js';
 import type { Report } from '../engine/decide.js';
 import type { StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import type { SecretForm } from '../model/secret.js';

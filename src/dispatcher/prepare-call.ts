@@ -68,18 +68,20 @@ export async function prepareCall(
   const records = await readRecords(workflow, recordsNeeded(plan, id), options);
   const resolved = resolve(plan, id, records);
   const secrets = new Set<string>();
-  const { controllers } = options;
-  const port = controllers.find(call.controller) ?? controllers.findOrchestrator(call.controller);
-  const keepsReferences = port?.resolvesReferences === true;
+  const keepsReferences = options.controllers.find(call.controller)?.resolvesReferences === true;
   // Outputs in the place of references can take it deeper than the plan's own arguments may be.
   if (isDeeperThan(resolved, limits.resolvedDepthMax)) {
     const message = `The arguments, references resolved, are nested deeper than ${limits.resolvedDepthMax} levels`;
     throw new UnpreparedError('INVALID_ARGUMENTS', message, false);
   }
-  const args = await openSecrets(resolved, secretScopeOf(item), options.secrets, {
-    opened: secrets,
-    keepsReferences,
-  });
+  // An orchestrator passes secrets on into its plan, and must not be able to write them there in clear.
+  const isPassedOn = item.kind === 'child';
+  const args = isPassedOn
+    ? resolved
+    : await openSecrets(resolved, secretScopeOf(item), options.secrets, {
+        opened: secrets,
+        keepsReferences,
+      });
   checkResolved(call, args, options.checker);
   return {
     call,

@@ -1,7 +1,8 @@
 /** Calls the controller of one claimed step: with its context, within its bounds, under the node's session. */
 import type { Clock } from '../base/clock.js';
 import { isUndo, undoneOf, type StepId } from '../base/ids.js';
-import type { CallContext, ControllerPort, PlanAnswer } from '../contract/contract.js';
+import type { CallContext, ControllerPort } from '../contract/contract.js';
+import type { PlanAnswer } from '../contract/orchestrator.js';
 import type { Session } from '../lease/session.js';
 import type { Logger } from '../log/log.js';
 import { hideInAnswer, readPlanAnswer } from './controller-answer.js';

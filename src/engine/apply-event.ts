@@ -33,6 +33,10 @@ export function applyEvent(
     case prefixes.verb:
       if (revisionOf(run.verbs, name) < revision) setOrDelete(run.verbs, name, VerbRecord, kv);
       return true;
+    case prefixes.callback:
+      if (kv === undefined) run.callbacks.delete(name);
+      else run.callbacks.add(name);
+      return true;
     case prefixes.signal:
       if (revisionOf(run.signals, name) < revision) setOrDelete(run.signals, name, SignalRecord, kv);
       return true;

@@ -75,7 +75,7 @@ export function followParent(run: Run, verb: VerbRecord, nowMs: number, turn: Tu
       return;
     case 'ask-delete':
       // What waits for a person stays until that is resolved; the parent asks again.
-      if (isFinal(state) && !hasOpenIncident(run)) moveTo(run, S.DELETING, turn);
+      if (isFinal(state) && !hasOpenIncident(run) && run.callbacks.size === 0) moveTo(run, S.DELETING, turn);
       return;
     case 'locks-granted':
       run.head = { ...run.head, locksGranted: true };

@@ -16,6 +16,7 @@ export class Elapsed {
     const measuredMs = former === undefined || !isCounting ? 0 : former.ms + monotonicMs - former.asOfMs;
     const ms = Math.max(elapsedMs, measuredMs);
     this.#last = { ms, asOfMs: monotonicMs, startTimeMs };
-    return ms;
+    // Whole milliseconds, as records have them; what is cut off is not lost, or many short measures would stand still.
+    return Math.floor(ms);
   }
 }

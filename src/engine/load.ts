@@ -65,6 +65,7 @@ export async function loadWorkflow(
       await listAll(store, ranges.signals(key), revision),
     ),
     incidents: toIncidents(await listAll(store, ranges.incidents(key), revision)),
+    callbacks: await readCallbacks(store, key, head, revision),
     ticket: await readTicket(store, key, head, revision),
     lateTickets: await readLateTickets(store, key, head, revision),
   };
@@ -90,6 +91,7 @@ export async function freshWorkflow(
     incidents: none,
     signals: none,
     lateTickets: none,
+    callbacks: new Set<string>(),
   };
   return { key, head, liveRevision, plan, ticket: 0, ...nothing };
 }
@@ -106,6 +108,17 @@ async function readTicket(
     if (ticket !== 0) return ticket;
   }
   return 0;
+}
+
+async function readCallbacks(
+  store: Store,
+  key: WorkflowKey,
+  head: WorkflowHead,
+  revision: Revision,
+): Promise<Set<string>> {
+  if (head.callbackSequence === 0) return new Set();
+  const { kvs } = await store.list(ranges.callbacks(key), { revision, keysOnly: true });
+  return new Set(kvs.map((kv) => workflowOfKey(kv.key)?.rest ?? ''));
 }
 
 async function readLateTickets(

@@ -41,6 +41,8 @@ export interface LoadedWorkflow {
   readonly incidents: ReadonlyMap<string, Entry<IncidentRecord>>;
   /** Messages from outside, by name. */
   readonly signals: ReadonlyMap<string, Entry<SignalRecord>>;
+  /** What its orchestrator has not been told yet: the last parts of the keys. */
+  readonly callbacks: ReadonlySet<string>;
   /** Create revision of its tickets for what it locks; 0 if it has none. */
   readonly ticket: number;
   /** The same of what its children want, by resource. */
@@ -61,6 +63,7 @@ export class Run {
   readonly verbs: Map<string, Entry<VerbRecord>>;
   readonly incidents: Map<string, Entry<IncidentRecord>>;
   readonly signals: Map<string, Entry<SignalRecord>>;
+  readonly callbacks: Set<string>;
   /** Steps that wait for somebody outside, or for their child. */
   readonly waiting = new Set<StepId>();
   /** Steps that can be queued, by index, in the order in which they became so. */
@@ -88,6 +91,7 @@ export class Run {
     this.verbs = new Map(loaded.verbs);
     this.incidents = new Map(loaded.incidents);
     this.signals = new Map(loaded.signals);
+    this.callbacks = new Set(loaded.callbacks);
     for (const [id, { record }] of this.items) this.#noteWaiting(id, record);
     for (const [id, { record }] of this.records) this.#noteFailure(id, record);
     const adders = [...this.records.values()].filter(({ record }) => record.added !== undefined);

@@ -17,16 +17,20 @@ export interface VerbTarget {
   readonly signal: string;
 }
 
-type Looked = Pick<LoadedWorkflow, 'head' | 'plan' | 'records' | 'items' | 'incidents' | 'signals'>;
+type Looked = Pick<
+  LoadedWorkflow,
+  'head' | 'plan' | 'records' | 'items' | 'incidents' | 'signals' | 'callbacks'
+>;
 
 /** See the head of this file. */
 export function verbView(workflow: Looked, { step, resource, incidentId, signal }: VerbTarget): VerbView {
-  const { head, plan, records, items, incidents } = workflow;
+  const { head, plan, records, items, incidents, callbacks } = workflow;
   const view = {
     state: head.state,
     hasLock: head.locks.some((need) => need.resource === resource),
     isIncidentOpen: incidents.get(incidentId)?.record.resolveTimeMs === 0,
     parent: head.parent?.workflowId ?? '',
+    hasUntoldEnd: callbacks.size > 0,
     isHeldByParent: isHeldByParent(head),
     signal: {
       isAwaited: signal !== '' && plan.steps.some((each) => each.kind === 'signal' && each.prompt === signal),

@@ -23,8 +23,7 @@ import type { ActorOptions } from './actor-options.js';
 import { confirmTurn, unitOfTurn } from './commit.js';
 import { reportCorruptRecord } from './corrupt-record.js';
 import { decide, type Report } from './decide.js';
-import { deleteChildren } from './delete-children.js';
-import { deleteWorkflow } from './delete-workflow.js';
+import { deleteTree } from './delete-tree.js';
 import { Elapsed } from './elapsed.js';
 import { logOpened } from './incident.js';
 import { KnownRun, type FreshWorkflow } from './known-run.js';
@@ -40,8 +39,6 @@ interface PendingReport {
 
 /** Reports taken into one unit, so that it stays small. */
 const reportsMax = 8;
-/** How long to wait for children that are being deleted before looking again. */
-const childrenMs = 250;
 /** Units of a large fan-out that are under way together. */
 const unitsMax = 16;
 /** How long to wait after a start was refused for a lock that is taken. */
@@ -172,9 +169,7 @@ export class WorkflowActor {
     }
     if (run.head.state === HeadState.DELETING) {
       for (const { deferred } of reports) deferred.resolve(false);
-      const { clock, signal } = this.#options;
-      if (await deleteChildren(run, this.#options)) await deleteWorkflow(run, this.#options);
-      else await sleep(clock, childrenMs, signal).catch(() => undefined);
+      await deleteTree(run, this.#options);
       this.#known.discard();
       this.#isDirty = true;
       return;

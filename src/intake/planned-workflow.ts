@@ -1,6 +1,6 @@
 /** From what an orchestrator answered to what is stored: the same door as for a submitted plan. Pure but for the sealer. */
 import type { WorkflowId } from '../base/ids.js';
-import type { PlanAnswer } from '../contract/contract.js';
+import type { PlanAnswer } from '../contract/orchestrator.js';
 import { errorText, SteplockError } from '../errors/index.js';
 import type { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import type { ParentRecord, WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
@@ -71,7 +71,8 @@ export function takeChild(intake: Intake, planned: Planned, facts: ChildFacts): 
   const places = { steps: 'plan.steps', groups: 'plan.groups' };
   const settings = { ...parseSettings(said), tenant, priority, callback };
   const draft = parseDraft(spec?.steps ?? [], spec?.groups ?? [], places, spec?.output);
-  const frozen = freezeDraft(intake, draft, places);
+  // Sealed secrets of its parent it may pass on.
+  const frozen = freezeDraft(intake, draft, places, true);
   const plan = sealPlan(intake, frozen.plan, parent.rootUid);
   const chunks = toChunks(plan, 'plan');
   const extent = extentOf(plan, chunks, frozen.hash);

@@ -33,6 +33,8 @@ export interface VerbView {
   readonly isIncidentOpen: boolean;
   /** The workflow that it is a part of; empty for a root. */
   readonly parent: string;
+  /** Whether its orchestrator has yet to be told how it ended. */
+  readonly hasUntoldEnd: boolean;
   /** Whether its parent holds it back. */
   readonly isHeldByParent: boolean;
   /** For signal: whether a step waits for it, now or later, and whether it has arrived. */
@@ -96,10 +98,11 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
   return allowed[verb].includes(view.state) ? undefined : `the workflow is ${stateName(view.state)}`;
 }
 
-function refusalOfDelete({ state, hasOpenIncident, parent }: VerbView): string | undefined {
+function refusalOfDelete({ state, hasOpenIncident, hasUntoldEnd, parent }: VerbView): string | undefined {
   if (parent !== '') return `it is part of workflows/${parent}: delete its root`;
   if (state === S.DRAFT || state === S.DELETING) return undefined;
   if (!isFinal(state)) return `the workflow is ${stateName(state)}: cancel it first`;
+  if (hasUntoldEnd) return 'its orchestrator has not been told yet how it ended';
   return hasOpenIncident ? 'an incident of it is open' : undefined;
 }
 

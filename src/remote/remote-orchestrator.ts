@@ -1,12 +1,7 @@
 /** An orchestrator behind gRPC, as a node asks it. */
 import type { Clock } from '../base/clock.js';
-import type {
-  ControllerDescription,
-  EndNews,
-  OrchestratorPort,
-  PlanAnswer,
-  PlanContext,
-} from '../contract/contract.js';
+import type { ControllerDescription } from '../contract/contract.js';
+import type { EndNews, OrchestratorPort, PlanAnswer, PlanContext } from '../contract/orchestrator.js';
 import type { DescribeResponse } from '../gen/wire/steplock/v1/controller_service.js';
 import {
   OrchestratorServiceClient,
@@ -41,7 +36,6 @@ export function createRemoteOrchestrator(
   };
   return {
     description,
-    resolvesReferences: true,
     plan: async ({ parent, tenant, deadlineMs, signal }: PlanContext, operation, args) => {
       await untilConnected(deadlineMs);
       signal.throwIfAborted();

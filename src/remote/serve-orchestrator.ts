@@ -1,5 +1,5 @@
 /** Serves an orchestrator as `steplock.v1.OrchestratorService`, for authors whose orchestrator runs in a process of its own. */
-import type { OrchestratorPort, PlanAnswer } from '../contract/contract.js';
+import type { OrchestratorPort, PlanAnswer } from '../contract/orchestrator.js';
 import { Stop, workflowStateToJSON } from '../gen/wire/steplock/v1/workflow.js';
 import {
   OrchestratorServiceDescribeRequest,
@@ -12,7 +12,6 @@ import {
 import type { JsonObject } from '../base/json.js';
 import { unary } from '../grpc/adapter.js';
 import { toWireDescription } from './description-codec.js';
-import { resolveSecrets } from './resolve-secrets.js';
 import { serve, type Served, type ServeOptions } from './serve.js';
 
 /**
@@ -30,10 +29,9 @@ export async function serveOrchestrator(port: OrchestratorPort, options: ServeOp
       ),
       plan: unary(OrchestratorServicePlanRequest, async (request, info) => {
         const { operation, parent, tenant, deadline } = request;
-        const args = await resolveSecrets(request.arguments ?? {}, options.secrets);
         const deadlineMs = deadline?.getTime() ?? Number.MAX_SAFE_INTEGER;
         const context = { parent, tenant, deadlineMs, signal: info.signal };
-        return toWireAnswer(await port.plan(context, operation, args));
+        return toWireAnswer(await port.plan(context, operation, request.arguments ?? {}));
       }),
       ended: unary(OrchestratorServiceEndedRequest, async (request) => {
         const { workflow, workflowUid, sequence, output, stop } = request;

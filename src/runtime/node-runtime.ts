@@ -48,8 +48,8 @@ export class NodeRuntime {
   constructor(options: NodeRuntimeOptions) {
     this.#options = options;
     const { store, clock, log, resyncMs } = options;
-    const { node, shard, live, verb, queue, controller, lock, permit, webhook } = prefixes;
-    const kept = [node, shard, live, verb, queue, controller, lock, permit, webhook, keys.policy];
+    const { node, shard, live, verb, queue, controller, lock, permit, webhook, callback } = prefixes;
+    const kept = [node, shard, live, verb, queue, controller, lock, permit, webhook, callback, keys.policy];
     this.cache = new StoreCache({ store, clock, log, range: ranges.all, kept, resyncMs });
     this.members = new Members(this.cache, log);
     this.admission = new Admission(this.cache, clock);

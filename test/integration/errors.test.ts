@@ -5,28 +5,24 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { callReasons, type CallReason } from '../../src/errors/index.js';
-import { failed } from '../../src/controller.js';
+import { failed, silentLogger } from '../../src/controller.js';
 import { OnFailure, WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
 import {
   IncidentServiceService as Incidents,
   type ResolveIncidentRequest,
 } from '../../src/gen/wire/steplock/v1/incident_service.js';
-import { WorkflowServiceService as Service } from '../../src/gen/wire/steplock/v1/workflow_service.js';
+import {
+  WorkflowServiceService as Service,
+  type SubmitWorkflowRequest,
+} from '../../src/gen/wire/steplock/v1/workflow_service.js';
 import { rejection } from '../support/rejection.js';
 import { chain, output, planOf, settings, step } from './support/plans.js';
 import { refused } from './support/refusal.js';
-import {
-  addition,
-  creation,
-  deletion,
-  retry,
-  skip,
-  start,
-  stop,
-  submission,
-  verb,
-} from './support/requests.js';
+import { addition, creation, start, submission } from './support/requests.js';
 import { requestId, startRig, type Rig } from './support/rig.js';
+import { verbProvocations, type Provocation } from './support/verb-provocations.js';
+import { ScriptedOrchestrator } from './support/scripted-orchestrator.js';
+import { serveOrchestrator } from '../../src/remote/serve-orchestrator.js';
 
 /** Provoked elsewhere, because that needs a store of its own. */
 const elsewhere = ['STORE_FULL'];
@@ -48,6 +44,7 @@ describe('The errors that the protos document', function () {
   this.timeout(20_000);
   let rig: Rig;
   let keyless: Rig;
+  const desk = new ScriptedOrchestrator();
 
   const used = requestId();
   const ended = 'workflows/ended';
@@ -68,7 +65,12 @@ describe('The errors that the protos document', function () {
   const stuckIncident = async (): Promise<string> => (await rig.get('workflows/stuck-1')).incidents[0] ?? '';
 
   before(async () => {
-    rig = await startRig();
+    desk.script('one', () => ({ kind: 'failed', reason: 'Full', message: 'no room', retryable: false }));
+    rig = await startRig({ orchestrators: { desk: desk.port } });
+    const served = await serveOrchestrator(desk.port, { address: '127.0.0.1:0', log: silentLogger });
+    const gone = { controllerId: 'gone', endpoint: served.endpoint, requestId: requestId() };
+    await rig.client.dispatcher.registerController({ ...gone, orchestrator: true });
+    await served.close(0);
     keyless = await startRig({ settings: { secretKeyFile: undefined } });
     await rig.run(chain('a', 'b'), { workflowId: 'ended', requestId: used });
     await rig.client.workflows.createWorkflow(creation({ workflowId: 'draft' }));
@@ -97,20 +99,13 @@ describe('The errors that the protos document', function () {
   const secret = planOf(
     step('a', 'typed', { with: { name: 'x', password: { $secret: { value: 'open' } } } }),
   );
-  const approval = planOf({ ...step('a'), action: { $case: 'approval', value: { message: 'May I?' } } });
+  const orchestrated = (orchestrator: string): SubmitWorkflowRequest => ({
+    ...submission(planOf()),
+    plan: undefined,
+    orchestration: { orchestrator, operation: 'one', arguments: {} },
+  });
   const pageToken = 'nonsense';
   const planHash = 'f'.repeat(64);
-  type Provocation = (reason: CallReason) => Promise<unknown>;
-  const ofVerb = (
-    name: string,
-    ask: (workflow: string, more: { requestId?: string }, reason: CallReason) => Promise<unknown>,
-    allowedNowhere = ended,
-  ): [string, Provocation][] => [
-    [`${name} WORKFLOW_NOT_FOUND`, async (reason) => await ask(nobody, {}, reason)],
-    [`${name} ILLEGAL_TRANSITION`, async (reason) => await ask(allowedNowhere, {}, reason)],
-    [`${name} REQUEST_ID_REUSED`, async (reason) => await ask(ended, { requestId: used }, reason)],
-  ];
-
   const provocations = new Map<string, Provocation>([
     [
       'CreateWorkflow WORKFLOW_EXISTS',
@@ -162,8 +157,16 @@ describe('The errors that the protos document', function () {
       async (r) => await refused(keyless, Service.submitWorkflow, submission(secret), r),
     ],
     [
-      'SubmitWorkflow CAPABILITY_UNSUPPORTED',
-      async (r) => await refused(rig, Service.submitWorkflow, submission(approval), r),
+      'SubmitWorkflow CONTROLLER_NOT_FOUND',
+      async (r) => await refused(rig, Service.submitWorkflow, orchestrated('nobody'), r),
+    ],
+    [
+      'SubmitWorkflow CONTROLLER_UNAVAILABLE',
+      async (r) => await refused(rig, Service.submitWorkflow, orchestrated('gone'), r),
+    ],
+    [
+      'SubmitWorkflow PLANNING_FAILED',
+      async (r) => await refused(rig, Service.submitWorkflow, orchestrated('desk'), r),
     ],
     [
       'SubmitWorkflow PLAN_CHANGED',
@@ -208,42 +211,7 @@ describe('The errors that the protos document', function () {
       'WaitWorkflow WORKFLOW_NOT_FOUND',
       async (r) => await refused(rig, Service.waitWorkflow, { name: nobody, timeout: undefined }, r),
     ],
-    ...ofVerb(
-      'SuspendWorkflow',
-      async (name, more, r) => await refused(rig, Service.suspendWorkflow, verb(name, more), r),
-    ),
-    ...ofVerb(
-      'ResumeWorkflow',
-      async (name, more, r) => await refused(rig, Service.resumeWorkflow, verb(name, more), r),
-      halted,
-    ),
-    ...ofVerb(
-      'CancelWorkflow',
-      async (name, more, r) => await refused(rig, Service.cancelWorkflow, stop(name, more), r),
-    ),
-    ...ofVerb(
-      'RollbackWorkflow',
-      async (name, more, r) => await refused(rig, Service.rollbackWorkflow, stop(name, more), r),
-    ),
-    ...ofVerb(
-      'RetryStep',
-      async (name, more, r) => await refused(rig, Service.retryStep, retry(name, 'a', more), r),
-    ),
-    ...ofVerb(
-      'SkipStep',
-      async (name, more, r) => await refused(rig, Service.skipStep, skip(name, 'a', more), r),
-    ),
-    ...ofVerb(
-      'DeleteWorkflow',
-      async (name, more, r) => await refused(rig, Service.deleteWorkflow, deletion(name, more), r),
-      halted,
-    ),
-    ['RetryStep STEP_NOT_FOUND', async (r) => await refused(rig, Service.retryStep, retry(halted, 'z'), r)],
-    [
-      'SkipStep STEP_NOT_FOUND',
-      async (r) => await refused(rig, Service.skipStep, skip(halted, 'z', { output: { a: 1 } }), r),
-    ],
-    ['SkipStep INVALID_FIELD', async (r) => await refused(rig, Service.skipStep, skip(halted, 'a'), r)],
+    ...verbProvocations({ rig: () => rig, keyless: () => keyless, used, ended, halted, nobody }),
     [
       'ListSteps WORKFLOW_NOT_FOUND',
       async (r) => await refused(rig, Service.listSteps, { ...ofSteps, parent: nobody }, r),

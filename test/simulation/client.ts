@@ -54,7 +54,7 @@ export class Client {
         actor: 'client',
         planHash: '',
       };
-      submitWorkflow(api, request).then(
+      submitWorkflow(api, request, new AbortController().signal).then(
         ({ workflow }) => {
           if (isAnswered) return;
           isAnswered = true;

@@ -42,7 +42,10 @@ export function workflowHandlers(api: Api): { readonly [Name in keyof WorkflowSe
     createWorkflow: unary(CreateWorkflowRequest, async (request) => await createWorkflow(api, request)),
     addSteps: unary(AddStepsRequest, async (request) => await addSteps(api, request)),
     startWorkflow: unary(StartWorkflowRequest, async (request) => await startWorkflow(api, request)),
-    submitWorkflow: unary(SubmitWorkflowRequest, async (request) => await submitWorkflow(api, request)),
+    submitWorkflow: unary(
+      SubmitWorkflowRequest,
+      async (request, info) => await submitWorkflow(api, request, info.signal),
+    ),
     planWorkflow: unary(PlanWorkflowRequest, async (request) => await planWorkflow(api, request)),
     getWorkflow: unary(GetWorkflowRequest, async (request) => await getWorkflow(api, request)),
     listWorkflows: unary(ListWorkflowsRequest, async (request) => await listWorkflows(api, request)),

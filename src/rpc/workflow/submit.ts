@@ -7,7 +7,10 @@ import {
   SubmitWorkflowRequest,
   type SubmitWorkflowResponse,
 } from '../../gen/wire/steplock/v1/workflow_service.js';
-import type { Workflow } from '../../gen/wire/steplock/v1/workflow.js';
+import type { Orchestration } from '../../gen/wire/steplock/v1/plan.js';
+import type { Workflow, WorkflowSettings } from '../../gen/wire/steplock/v1/workflow.js';
+import { uniteLocks } from '../../model/locks.js';
+import { orchestrate } from './orchestrate.js';
 import { liveRecordOf } from '../../engine/commit.js';
 import type { Plan } from '../../model/plan.js';
 import { keys, ranges, type ChunkKind, type WorkflowKey } from '../../store/keys.js';
@@ -28,7 +31,7 @@ import {
 import { readWorkflow } from './read.js';
 import { renderWorkflow } from './render.js';
 import { begun, extentOf, newHead } from '../../intake/new-head.js';
-import { parseSettings } from '../../intake/settings.js';
+import { parseSettings, type SettingFields } from '../../intake/settings.js';
 
 /** Where the plan stands in a SubmitWorkflowRequest. */
 const places = { steps: 'plan.steps', groups: 'plan.groups' };
@@ -39,17 +42,30 @@ const inlineBytesMax = 256 * 1024;
 export async function submitWorkflow(
   api: Api,
   request: SubmitWorkflowRequest,
+  signal: AbortSignal,
 ): Promise<SubmitWorkflowResponse> {
-  const { requestId, workflowId, plan: spec, planHash } = request;
+  const { requestId, workflowId, planHash } = request;
   checkRequestId(requestId);
   if (workflowId !== '') checkId(workflowId, 'workflow_id');
   const actor = checkActor(request.actor);
-  const settings = parseSettings(request.settings);
+  let settings = parseSettings(request.settings);
   const digest = digestOf(api, 'SubmitWorkflow', SubmitWorkflowRequest.toJSON(request));
   const known = await findRequest(api, requestId, digest);
   if (known !== undefined)
     return { workflow: await readWorkflow(api, workflowKey(api, known.subject as WorkflowId)) };
   checkCallback(api, settings.callback);
+  let spec = request.plan;
+  if (request.orchestration !== undefined) {
+    if (spec !== undefined) throw invalidField('orchestration', 'must not be given with a plan');
+    const planned = await orchestrate(api, request.orchestration, settings.tenant, signal);
+    spec = planned.plan;
+    settings = withPlanned(
+      settings,
+      request.settings,
+      parseSettings(planned.settings),
+      request.orchestration,
+    );
+  }
   const draft = parseDraft(spec?.steps ?? [], spec?.groups ?? [], places, spec?.output);
   const frozen = freezeDraft(api.intake, draft, places);
   checkPlanHash(planHash, frozen.hash);
@@ -64,6 +80,30 @@ export async function submitWorkflow(
   const all = { ...settings, locks };
   const head = newHead({ id, uid, actor, requestId, settings: all, plan: extent, nowMs });
   return { workflow: await commitSubmission(api, { head: begun(head, nowMs), plan, chunks, digest }) };
+}
+
+/** What the caller has not said, the orchestrator says; of locks and labels both count. */
+function withPlanned(
+  own: SettingFields,
+  said: WorkflowSettings | undefined,
+  planned: SettingFields,
+  { orchestrator }: Orchestration,
+): SettingFields {
+  const isSaid = (name: 'deadlineAction' | 'onFailure' | 'runningSteps'): boolean =>
+    said !== undefined && said[name] !== 0;
+  return {
+    ...own,
+    labels: { ...planned.labels, ...own.labels },
+    locks: uniteLocks([own.locks, planned.locks]),
+    description: own.description === '' ? planned.description : own.description,
+    deadlineMs: own.deadlineMs === 0 ? planned.deadlineMs : own.deadlineMs,
+    deadlineAction: isSaid('deadlineAction') ? own.deadlineAction : planned.deadlineAction,
+    onFailure: isSaid('onFailure') ? own.onFailure : planned.onFailure,
+    cancelRunningOnFailure: isSaid('runningSteps')
+      ? own.cancelRunningOnFailure
+      : planned.cancelRunningOnFailure,
+    callback: own.callback === '' ? orchestrator : own.callback,
+  };
 }
 
 /** @throws SteplockError INVALID_FIELD when there is no such orchestrator. */

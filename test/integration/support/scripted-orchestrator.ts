@@ -1,5 +1,10 @@
 /** An orchestrator that makes the plans that a test says. */
-import type { EndNews, OrchestratorPort, PlanAnswer, PlanContext } from '../../../src/contract/contract.js';
+import type {
+  EndNews,
+  OrchestratorPort,
+  PlanAnswer,
+  PlanContext,
+} from '../../../src/contract/orchestrator.js';
 import type { JsonObject } from '../../../src/controller.js';
 import { Plan } from '../../../src/gen/wire/steplock/v1/plan.js';
 import { WorkflowSettings } from '../../../src/gen/wire/steplock/v1/workflow.js';
@@ -25,7 +30,7 @@ export class ScriptedOrchestrator {
     const method = (name: string) => ({
       name,
       description: name,
-      argumentsSchema: { type: 'object' },
+      argumentsSchema: { type: 'object', properties: { key: { type: 'string', 'x-steplock-secret': true } } },
       outputSchema: undefined,
       undo: undefined,
       limitClass: name,

@@ -3,9 +3,10 @@ import { expect } from 'chai';
 import { HeadState } from '../../../src/gen/store/steplock/store/v1/workflow.js';
 import { decide } from '../../../src/engine/decide.js';
 import { Turn } from '../../../src/engine/turn.js';
+import { Elapsed } from '../../../src/engine/elapsed.js';
 import { stateName } from '../../../src/model/workflow-state.js';
 import { DrivenWorkflow } from '../../support/driven-workflow.js';
-import { planStep } from '../../support/records.js';
+import { planStep, workflowHead } from '../../support/records.js';
 
 const hourMs = 3_600_000;
 
@@ -54,5 +55,15 @@ describe('The deadline of a workflow', () => {
     expect(due.driven.run.head.elapsedMs).to.equal(7 * 60_000);
     const kept = await decideAt(0, 8 * 60_000, 7 * 60_000);
     expect(kept.turn.headChanged).to.equal(false);
+  });
+});
+
+describe('Elapsed', () => {
+  it('gives whole milliseconds, and loses none of what lies between them', () => {
+    const elapsed = new Elapsed();
+    const head = workflowHead({ startTimeMs: 5 });
+    let last = 0;
+    for (let measures = 0; measures <= 1_000; measures++) last = elapsed.measure(head, 7.3 + measures * 0.1);
+    expect(last).to.equal(100);
   });
 });

@@ -89,6 +89,7 @@ describe('Which verb is allowed', () => {
     hasLock: false,
     isIncidentOpen: false,
     parent: '',
+    hasUntoldEnd: false,
     isHeldByParent: false,
     signal: { isAwaited: false, hasArrived: false },
     ...patch,

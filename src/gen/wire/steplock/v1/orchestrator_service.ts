@@ -35,7 +35,7 @@ export interface OrchestratorServiceDescribeResponse {
 export interface OrchestratorServicePlanRequest {
   /** Which operation. */
   operation: string;
-  /** Its arguments: references resolved, secrets opened. */
+  /** Its arguments: references resolved; secrets as `{"$secret": …}`, to be passed on into the plan as they are. */
   arguments?:
     | { [key: string]: any }
     | undefined;
@@ -877,6 +877,9 @@ export const OrchestratorServiceDefinition = {
     /**
      * Makes the plan of an operation. It must have no effect: it is asked again after a lost answer, and the plan may never
      * be used.
+     *
+     * Errors: none of its own: PlanningFailed in the answer says why there is no plan; any error of the transport
+     * (CONTROLLER_UNAVAILABLE where nothing was sent) means that it is asked again.
      */
     plan: {
       name: "Plan",
@@ -889,7 +892,9 @@ export const OrchestratorServiceDefinition = {
     /**
      * Tells how a workflow ended, or that its rollback is blocked. Delivered at least once: the same sequence again is the
      * same news; a higher one is newer. An answer that is no error ends it; else it is told again, with growing waits up to
-     * 5 minutes, and after 10 failures an incident is opened while it goes on.
+     * 5 minutes, and after 10 failures an incident (CALLBACK_FAILED) is opened while it goes on.
+     *
+     * Errors: any means that it is told again, CONTROLLER_UNAVAILABLE among them.
      */
     ended: {
       name: "Ended",
@@ -928,6 +933,9 @@ export const OrchestratorServiceService = {
   /**
    * Makes the plan of an operation. It must have no effect: it is asked again after a lost answer, and the plan may never
    * be used.
+   *
+   * Errors: none of its own: PlanningFailed in the answer says why there is no plan; any error of the transport
+   * (CONTROLLER_UNAVAILABLE where nothing was sent) means that it is asked again.
    */
   plan: {
     path: "/steplock.v1.OrchestratorService/Plan" as const,
@@ -944,7 +952,9 @@ export const OrchestratorServiceService = {
   /**
    * Tells how a workflow ended, or that its rollback is blocked. Delivered at least once: the same sequence again is the
    * same news; a higher one is newer. An answer that is no error ends it; else it is told again, with growing waits up to
-   * 5 minutes, and after 10 failures an incident is opened while it goes on.
+   * 5 minutes, and after 10 failures an incident (CALLBACK_FAILED) is opened while it goes on.
+   *
+   * Errors: any means that it is told again, CONTROLLER_UNAVAILABLE among them.
    */
   ended: {
     path: "/steplock.v1.OrchestratorService/Ended" as const,
@@ -970,12 +980,17 @@ export interface OrchestratorServiceServer extends UntypedServiceImplementation 
   /**
    * Makes the plan of an operation. It must have no effect: it is asked again after a lost answer, and the plan may never
    * be used.
+   *
+   * Errors: none of its own: PlanningFailed in the answer says why there is no plan; any error of the transport
+   * (CONTROLLER_UNAVAILABLE where nothing was sent) means that it is asked again.
    */
   plan: handleUnaryCall<OrchestratorServicePlanRequest, OrchestratorServicePlanResponse>;
   /**
    * Tells how a workflow ended, or that its rollback is blocked. Delivered at least once: the same sequence again is the
    * same news; a higher one is newer. An answer that is no error ends it; else it is told again, with growing waits up to
-   * 5 minutes, and after 10 failures an incident is opened while it goes on.
+   * 5 minutes, and after 10 failures an incident (CALLBACK_FAILED) is opened while it goes on.
+   *
+   * Errors: any means that it is told again, CONTROLLER_UNAVAILABLE among them.
    */
   ended: handleUnaryCall<OrchestratorServiceEndedRequest, OrchestratorServiceEndedResponse>;
 }
@@ -1003,6 +1018,9 @@ export interface OrchestratorServiceClient extends Client {
   /**
    * Makes the plan of an operation. It must have no effect: it is asked again after a lost answer, and the plan may never
    * be used.
+   *
+   * Errors: none of its own: PlanningFailed in the answer says why there is no plan; any error of the transport
+   * (CONTROLLER_UNAVAILABLE where nothing was sent) means that it is asked again.
    */
   plan(
     request: OrchestratorServicePlanRequest,
@@ -1022,7 +1040,9 @@ export interface OrchestratorServiceClient extends Client {
   /**
    * Tells how a workflow ended, or that its rollback is blocked. Delivered at least once: the same sequence again is the
    * same news; a higher one is newer. An answer that is no error ends it; else it is told again, with growing waits up to
-   * 5 minutes, and after 10 failures an incident is opened while it goes on.
+   * 5 minutes, and after 10 failures an incident (CALLBACK_FAILED) is opened while it goes on.
+   *
+   * Errors: any means that it is told again, CONTROLLER_UNAVAILABLE among them.
    */
   ended(
     request: OrchestratorServiceEndedRequest,

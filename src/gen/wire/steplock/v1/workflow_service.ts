@@ -5289,8 +5289,7 @@ export const WorkflowServiceDefinition = {
     /**
      * CreateWorkflow, AddSteps and StartWorkflow in one call: all or nothing.
      *
-     * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
-     * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
+     * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
      * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
      * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
      */
@@ -5599,8 +5598,7 @@ export const WorkflowServiceService = {
   /**
    * CreateWorkflow, AddSteps and StartWorkflow in one call: all or nothing.
    *
-   * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
-   * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
+   * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
    * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
    * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
    */
@@ -5905,8 +5903,7 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
   /**
    * CreateWorkflow, AddSteps and StartWorkflow in one call: all or nothing.
    *
-   * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
-   * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
+   * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
    * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
    * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
    */
@@ -6093,8 +6090,7 @@ export interface WorkflowServiceClient extends Client {
   /**
    * CreateWorkflow, AddSteps and StartWorkflow in one call: all or nothing.
    *
-   * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); CAPABILITY_UNSUPPORTED
-   * (a kind of step that this server does not run); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
+   * Errors: INVALID_PLAN (each place named); SECRET_KEY_MISSING (send a reference); PLAN_CHANGED; WORKFLOW_EXISTS; REQUEST_ID_REUSED;
    * CONTROLLER_NOT_FOUND (register the orchestrator); CONTROLLER_UNAVAILABLE (it cannot be reached: try again);
    * PLANNING_FAILED (the orchestrator made no plan, and says why); STORE_FULL; the transport's RESOURCE_EXHAUSTED for a message over 4 MiB (AddSteps in parts).
    */

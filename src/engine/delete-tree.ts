@@ -1,15 +1,33 @@
 /** A root is deleted with its children, and they with theirs: the leaves first. */
+import { sleep, type Clock } from '../base/clock.js';
 import type { WorkflowId } from '../base/ids.js';
 import { VerbRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord } from '../store/records.js';
 import { isAbsent, isSameCreation, isUnchanged } from '../store/store.js';
-import type { DeleteOptions } from './delete-workflow.js';
+import { deleteWorkflow, type DeleteOptions } from './delete-workflow.js';
 import type { Run } from './run.js';
 import { treeVerb } from './tree-verbs.js';
 
+/** What deleting a tree needs. */
+export interface DeleteTreeOptions extends DeleteOptions {
+  readonly clock: Clock;
+  /** Aborts when the shard or the session is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** How long to wait for children that are being deleted before looking again. */
+const childrenMs = 250;
+
+/** Deletes what can be deleted now; to be called again until the workflow is gone. */
+export async function deleteTree(run: Run, options: DeleteTreeOptions): Promise<void> {
+  const { clock, signal } = options;
+  if (await haveChildrenGone(run, options)) await deleteWorkflow(run, options);
+  else await sleep(clock, childrenMs, signal).catch(() => undefined);
+}
+
 /** Tells the children that are still there to go; whether all of them have gone. */
-export async function deleteChildren(run: Run, options: DeleteOptions): Promise<boolean> {
+async function haveChildrenGone(run: Run, options: DeleteOptions): Promise<boolean> {
   const left: WorkflowKey[] = [];
   for (const child of childrenOf(run))
     if ((await options.store.get(keys.head(child))) !== undefined) left.push(child);
