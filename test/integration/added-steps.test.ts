@@ -9,7 +9,7 @@ import { WatchEvent } from '../../src/gen/wire/steplock/v1/workflow_service.js';
 import { OnFailure, StepState, WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
 import { approval, child, output, planOf, settings, step } from './support/plans.js';
 import { retry, verb } from './support/requests.js';
-import { freshStore, keyFile, startRig, storeKinds, stateOf, type Rig } from './support/rig.js';
+import { freshStore, keyFile, startRig, storeKinds, type Rig } from './support/rig.js';
 import { createGate } from './support/scripted-controller.js';
 import { planned, ScriptedOrchestrator } from './support/scripted-orchestrator.js';
 
@@ -111,7 +111,7 @@ for (const kind of storeKinds) {
       });
       await rig.submit(grouped, { workflowId: id, settings: suspends });
       await rig.restedAs(name, SUSPENDED);
-      const seen = new Map<string, string>();
+      const seen = new Set<string>();
       const watch = rig.client.workflows.watchWorkflow({ name, startRevision: '0' });
       await rig.client.workflows.retryStep(retry(name, 'a-x'));
       await rig.client.workflows.resumeWorkflow(verb(name));
@@ -119,10 +119,10 @@ for (const kind of storeKinds) {
       gate.open();
       for await (const { event, steps, workflow } of watch) {
         if (event === WatchEvent.BOOKMARK) continue;
-        for (const each of steps) seen.set(each.id, stateOf({ state: each.state as never }));
+        for (const each of steps) seen.add(each.id);
         expect(workflow?.graphRevision).to.equal(1);
       }
-      expect([...seen.keys()].sort()).to.deep.equal(['a', 'a-x', 'b']);
+      expect([...seen].sort()).to.deep.equal(['a', 'a-x', 'b']);
       await rig.restedAs(name, SUCCEEDED);
     });
 

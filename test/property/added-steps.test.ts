@@ -21,7 +21,15 @@ import {
 import { runs } from '../support/runs.js';
 
 const none = new Map<never, never>();
-const rest = { verbs: none, incidents: none, signals: none, items: none, records: none, lateTickets: none };
+const rest = {
+  callbacks: new Set<string>(),
+  verbs: none,
+  incidents: none,
+  signals: none,
+  items: none,
+  records: none,
+  lateTickets: none,
+};
 const groupCount = 3;
 
 /** A number below a bound, from the next of the drawn numbers. */
