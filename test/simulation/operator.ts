@@ -81,7 +81,7 @@ export class Operator {
     this.#ask(id, verb, isAboutStep ? step : undefined, random.next() < 0.3);
   }
 
-  #ask(id: string, verb: Verb, step: StepId | undefined, keep: boolean): void {
+  #ask(id: string, verb: Verb, step: StepId | undefined, keep: boolean, incidentId = ''): void {
     const { random } = this.#view.scheduler;
     const api = this.#view.anyApi();
     if (api === undefined) return;
@@ -97,6 +97,7 @@ export class Operator {
       cancelRunning: random.next() < 0.5,
       output: { object: 'skipped' },
       resource: 'array/0',
+      incidentId,
       ...(step === undefined ? {} : { step }),
     };
     askOwner(api, call, { signal: new AbortController().signal, deadlineMs: Infinity }).then(
@@ -117,9 +118,21 @@ export class Operator {
     });
   }
 
+  /** What a workflow that has ended left open: its permits keep others from working until a person has decided. */
+  #resolveLeftOver(id: string): void {
+    for (const { id: step } of this.#view.checker.planOf(id).steps) {
+      const record = this.#view.checker.recordOf(id, step as StepId);
+      if (record === undefined || record.permits.length === 0) continue;
+      this.#ask(id, 'resolve', undefined, false, record.incidentId);
+    }
+  }
+
   #resolve(id: string): void {
     const state = this.#view.checker.headOf(id)?.state ?? 0;
-    if (isFinal(state)) return;
+    if (isFinal(state)) {
+      this.#resolveLeftOver(id);
+      return;
+    }
     const { UNKNOWN, FAILED, CANCELLED } = OutcomeState;
     for (const { id: step } of this.#view.checker.planOf(id).steps) {
       for (const name of [step, `undo.${step}`] as StepId[]) {
