@@ -20,9 +20,12 @@ import type { Api } from './rpc/context.js';
 import { newsOf } from './rpc/workflow/news.js';
 import { createApiServer } from './rpc/server.js';
 import { CallbackSender } from './runtime/callback-sender.js';
+import { createArchive } from './rpc/workflow/archive.js';
+import { ArchiveFile } from './runtime/archive-file.js';
 import { Housekeeper } from './runtime/housekeeper.js';
 import { IncidentWebhook, postTo, type IncidentWebhookOptions } from './runtime/incident-webhook.js';
 import { NodeRuntime } from './runtime/node-runtime.js';
+import { Retention } from './runtime/retention.js';
 import type { NodeRuntimeOptions } from './runtime/runtime-options.js';
 import { createSecretVault } from './runtime/secret-vault.js';
 import { SpaceKeeper } from './runtime/space-keeper.js';
@@ -65,6 +68,7 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const clock = systemClock;
   const random = systemRandom;
   const address = (): string => server.address;
+  const archiveFile = await openArchive(settings);
   const { store, runtime, controllers, sealer } = await openParts(settings, extras, address);
   const scope = new AbortScope();
   const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
@@ -86,14 +90,13 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const unfollow = runtime.onMembership((isMember) => {
     server.setServing(isMember);
   });
+  const { nodeId } = settings;
+  const { signal } = scope;
   const background = [space, housekeeper, callbacks].map(async (each) => {
-    await each.run(scope.signal);
+    await each.run(signal);
   });
-  background.push(tellIncidents(scope.signal));
-  log.info(
-    { node: settings.nodeId, address: server.address, store: settings.store.kind, version },
-    'node listens',
-  );
+  background.push(tellIncidents(signal), retain(api, settings, archiveFile, signal));
+  log.info({ node: nodeId, address: server.address, store: settings.store.kind, version }, 'node listens');
   const close = async (): Promise<void> => {
     log.info({ node: settings.nodeId }, 'node is shutting down');
     unfollow();
@@ -222,6 +225,31 @@ async function openStore(settings: NodeSettings): Promise<Store> {
   }
   if (store.dataDir === undefined) return createEmbeddedStore({ clock, ...quota });
   return await openEmbeddedStore(store.dataDir, { clock, ...quota });
+}
+
+/** Deletes what ended long ago, if that is wanted. */
+async function retain(
+  api: Api,
+  { retentionMs }: NodeSettings,
+  archiveFile: ArchiveFile | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (retentionMs === undefined) return;
+  const { runtime } = api;
+  const retention = new Retention({
+    ...api,
+    cache: runtime.cache,
+    isKeeper: () => runtime.membership?.engine.ownsShard(0) === true,
+    commit: async (unit) => await runtime.commit(unit),
+    retentionMs,
+    archive: archiveFile === undefined ? undefined : createArchive(api, archiveFile),
+  });
+  await retention.run(signal);
+}
+
+async function openArchive({ retentionExportDir, nodeId }: NodeSettings): Promise<ArchiveFile | undefined> {
+  if (retentionExportDir === undefined) return undefined;
+  return await ArchiveFile.open(retentionExportDir, nodeId, systemClock);
 }
 
 async function localControllers(

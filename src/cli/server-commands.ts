@@ -21,6 +21,8 @@ interface NodeOptions {
   readonly secretKeyFile?: string;
   readonly secretDir?: string;
   readonly incidentWebhook?: string;
+  readonly retention: number | typeof never;
+  readonly retentionExportDir?: string;
   readonly logLevel: string;
   readonly reflection: boolean;
   readonly neighborhood: string;
@@ -29,6 +31,9 @@ interface NodeOptions {
   readonly quotaBytes?: number;
   readonly dataDir?: string;
 }
+
+/** Of --retention. */
+const never = 'never';
 
 /** Adds the commands. */
 export function addServerCommands(program: Command, context: CliContext): void {
@@ -98,6 +103,15 @@ function withNodeOptions(command: Command): Command {
         .argParser(durationOption('--drain-timeout'))
         .default(defaultSettings.drainTimeoutMs, '10s'),
     )
+    .addOption(
+      new Option(
+        '--retention <duration>',
+        'how long workflows are kept after their end, or "never" to delete none',
+      )
+        .argParser((text) => (text === never ? never : durationOption('--retention')(text)))
+        .default(defaultSettings.retentionMs, '30d'),
+    )
+    .option('--retention-export-dir <directory>', 'where they are written to before they are deleted')
     .option('--controllers <file>', 'YAML file that names the controllers of this process')
     .option(
       '--secret-key-file <file>',
@@ -180,6 +194,8 @@ function toSettings(options: NodeOptions, store: StoreSettings): NodeSettings {
     secretKeyFile: options.secretKeyFile,
     secretDir: options.secretDir,
     secretEnvPrefix,
+    retentionMs: options.retention === never ? undefined : options.retention,
+    retentionExportDir: options.retentionExportDir,
     controllersFile: options.controllers,
     incidentWebhook: options.incidentWebhook,
     hasReflection: options.reflection,

@@ -41,6 +41,10 @@ export interface NodeSettings {
   readonly resyncMs: number;
   /** How long the store's history is kept. */
   readonly historyMs: number;
+  /** How long workflows are kept after their end; undefined for ever. */
+  readonly retentionMs: number | undefined;
+  /** Directory of files that workflows are written to before they are deleted. */
+  readonly retentionExportDir: string | undefined;
   /** How long calls under way may take when the node ends. */
   readonly drainTimeoutMs: number;
   /** File with the key that seals secrets: 32 bytes in hexadecimal or base64. */
@@ -71,6 +75,7 @@ export const defaultSettings = {
   shards: 64,
   resyncMs: 30_000,
   historyMs: 300_000,
+  retentionMs: 30 * 86_400_000,
   drainTimeoutMs: 10_000,
   secretEnvPrefix: 'STEPLOCK_SECRET_',
   etcdPrefix: '/steplock/',
@@ -101,6 +106,7 @@ export function checkSettings(settings: NodeSettings): NodeSettings {
   checkWhole(settings.shards, 1, 999, '--shards');
   checkWhole(settings.resyncMs, 1_000, 30_000, '--resync (in ms)');
   checkWhole(settings.historyMs, 10_000, 86_400_000, '--history (in ms)');
+  checkRetention(settings);
   checkWhole(settings.drainTimeoutMs, 0, 3_600_000, '--drain-timeout (in ms)');
   if (settings.secretEnvPrefix === '') refuse('--secret-env-prefix', 'must not be empty');
   if (settings.incidentWebhook !== undefined && !isWebhook(settings.incidentWebhook))
@@ -111,6 +117,19 @@ export function checkSettings(settings: NodeSettings): NodeSettings {
   if (store.kind === 'etcd' && !prefixPattern.test(store.prefix))
     refuse('--etcd-prefix', 'must be like /name/ or /a/b/, of letters, digits, ".", "_" and "-"');
   return Object.freeze({ ...settings, store: Object.freeze({ ...store }) });
+}
+
+/** "0" could mean either end: it is neither. */
+function checkRetention({ retentionMs, retentionExportDir }: NodeSettings): void {
+  const isInRange =
+    retentionMs === undefined || (retentionMs >= retentionMsMin && retentionMs <= retentionMsMax);
+  if (!isInRange) throw new InvalidSettingError('--retention must be from 1s to 3650d, or never');
+  if (retentionExportDir === '')
+    throw new InvalidSettingError('--retention-export-dir must name a directory');
+  if (retentionExportDir !== undefined && retentionMs === undefined)
+    throw new InvalidSettingError(
+      '--retention-export-dir needs a --retention: nothing is written to it when nothing is deleted',
+    );
 }
 
 function checkWhole(value: number, least: number, most: number, setting: string): void {
@@ -127,18 +146,26 @@ function isWebhook(text: string): boolean {
 }
 
 const prefixPattern = /^\/([A-Za-z0-9._-]+\/)+$/;
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const units: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const retentionMsMin = 1_000;
+const retentionMsMax = 3_650 * 86_400_000;
 
 /**
- * A duration such as `500ms`, `5s`, `10m` or `1h`, in milliseconds.
+ * A duration such as `500ms`, `5s`, `10m`, `1h` or `30d`, in milliseconds.
  *
  * @throws InvalidSettingError
  */
 export function parseDurationMs(text: string, setting: string): number {
-  const [, amount, unit] = /^([0-9]+)(ms|s|m|h)$/.exec(text) ?? [];
+  const [, amount, unit] = /^([0-9]+)(ms|s|m|h|d)$/.exec(text) ?? [];
   const factor = units[unit ?? ''];
   if (amount === undefined || factor === undefined) {
-    throw new InvalidSettingError(`${setting} must be a number with a unit: 500ms, 5s, 10m or 1h`);
+    throw new InvalidSettingError(`${setting} must be a number with a unit: 500ms, 5s, 10m, 1h or 30d`);
   }
   return Number(amount) * factor;
 }

@@ -9,6 +9,7 @@ import { PermitRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
   CallbackRecord,
+  EndedRecord,
   LiveRecord,
   LockRecord,
   RequestRecord,
@@ -54,12 +55,19 @@ export function writesHead(unit: Unit, key: WorkflowKey): boolean {
 }
 
 function addHead(draft: UnitDraft, run: Run): void {
-  const head: WorkflowHead = { ...run.head, unitId: draft.id };
+  // What has ended already has no live record any more, and keeps its key: its revision tells when that was.
+  // A child goes with its root.
+  const isRoot = run.head.parent === undefined;
+  const endsNow = isFinal(run.head.state) && run.liveRevision > 0 && isRoot;
+  const lastLiveRevision = endsNow ? run.liveRevision : run.head.lastLiveRevision;
+  const head: WorkflowHead = { ...run.head, unitId: draft.id, lastLiveRevision };
   run.head = head;
   put(draft, keys.head(run.key), encodeRecord(WorkflowHead, head));
   const liveKey = keys.live(run.key);
   if (isFinal(head.state)) draft.ops.push({ type: 'delete', at: liveKey });
   else draft.ops.push({ type: 'put', key: liveKey, value: encodeRecord(LiveRecord, liveRecordOf(head)) });
+  const endedKey = keys.ended(run.key, lastLiveRevision);
+  if (endsNow) put(draft, endedKey, encodeRecord(EndedRecord, { unitId: draft.id }));
 }
 
 /** What every node is to know of a workflow. */
@@ -199,6 +207,8 @@ function addConsumed(draft: UnitDraft, key: WorkflowKey, change: Extract<Change,
   draft.ops.push({ type: 'delete', at: verbKey });
   // Nobody asks what became of what workflows say to each other.
   if (isTreeVerb(record.verb)) return;
+  // Left by a node of its own accord: nobody waits for the answer.
+  if (record.digest === '') return;
   const request: RequestRecord = {
     unitId: draft.id,
     digest: record.digest,

@@ -50,6 +50,7 @@ export async function deleteWorkflow(run: Run, options: DeleteOptions): Promise<
       isUnchanged(keys.live(key), liveRevision),
     ],
     ops: [
+      { type: 'delete', at: keys.ended(key, run.head.lastLiveRevision) },
       { type: 'delete', at: keys.head(key) },
       { type: 'delete', at: keys.live(key) },
     ],

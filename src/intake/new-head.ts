@@ -55,6 +55,7 @@ export function newHead({ id, uid, settings, nowMs, parent, ...given }: NewHead)
     lateLocks: [],
     locksGranted: false,
     formerChildren: [],
+    lastLiveRevision: 0,
     ...(parent === undefined ? {} : { parent }),
   };
 }

@@ -26,6 +26,7 @@ export const prefixes = {
   verb: 'verb/',
   queue: 'queue/',
   request: 'request/',
+  ended: 'ended/',
   incident: 'incident/',
   signal: 'signal/',
   callback: 'callback/',
@@ -50,7 +51,16 @@ const lockPrefix = (resource: string): string => `${prefixes.lock}${encodeURICom
 const lockModePrefix = (resource: string, mode: LockMode): string =>
   `${lockPrefix(resource)}${mode === 'exclusive' ? 'x' : 's'}/`;
 
+/** What a key below `ended/` says of a workflow. */
+export interface EndedKey {
+  readonly workflow: WorkflowKey;
+  /** Revision of its last live record. */
+  readonly lastLiveRevision: number;
+}
+
 const shardText = (shard: number): string => String(shard).padStart(3, '0');
+/** In the order of the numbers. */
+const revisionText = (revision: number): string => String(revision).padStart(16, '0');
 const inWorkflow = (prefix: string, { shard, id }: WorkflowKey): string =>
   `${prefix}${shardText(shard)}/${id}`;
 
@@ -59,6 +69,7 @@ export const keys = {
   cluster: 'meta/cluster',
   generation: 'meta/generation',
   policy: 'meta/policy',
+  retention: 'meta/retention',
   permit: (system: string, limitClass: string, slot: number): string =>
     `${prefixes.permit}${system}/${limitClass}/${String(slot).padStart(5, '0')}`,
   node: (id: NodeId): string => `${prefixes.node}${id}`,
@@ -79,6 +90,9 @@ export const keys = {
     `${inWorkflow(prefixes.callback, workflow)}/${String(sequence).padStart(4, '0')}`,
   webhook: (workflow: WorkflowKey, name: string): string =>
     `${inWorkflow(prefixes.webhook, workflow)}/${name}`,
+  /** `revision` is that of its last live record. */
+  ended: (workflow: WorkflowKey, revision: number): string =>
+    inWorkflow(`${prefixes.ended}${revisionText(revision)}/`, workflow),
   lock: ({ resource, mode, workflow }: LockKey): string =>
     inWorkflow(lockModePrefix(resource, mode), workflow),
   controller: (id: string): string => `${prefixes.controller}${id}`,
@@ -99,6 +113,11 @@ export const ranges = {
   locks: (resource: string): KeyRange => prefixRange(lockPrefix(resource)),
   signals: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.signal, workflow)}/`),
   callbacks: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.callback, workflow)}/`),
+  /** What may have ended at that revision or before; more than that, see {@link keys.ended}. */
+  endedUpTo: (revision: number): KeyRange => ({
+    start: prefixes.ended,
+    end: `${prefixes.ended}${revisionText(revision + 1)}`,
+  }),
   incidents: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.incident, workflow)}/`),
   webhooks: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.webhook, workflow)}/`),
 };
@@ -113,6 +132,13 @@ export function workflowOfKey(
   const isOfWorkflow = kindsOfWorkflow.has(prefix ?? '');
   if (!isOfWorkflow || shard === undefined || id === undefined) return undefined;
   return { workflow: { shard: Number(shard), id: id as WorkflowId }, rest: rest.join('/') };
+}
+
+/** What a key below `ended/` names; undefined for other keys. */
+export function endedOfKey(key: string): EndedKey | undefined {
+  const [prefix, revision, shard, id] = key.split('/');
+  if (prefix !== 'ended' || shard === undefined || id === undefined) return undefined;
+  return { workflow: { shard: Number(shard), id: id as WorkflowId }, lastLiveRevision: Number(revision) };
 }
 
 /** What a ticket's key names; undefined for other keys. */

@@ -18,7 +18,8 @@ import { AdmissionRules } from './admission-rules.js';
 import { missingNote } from './incident-rules.js';
 import { LockRules } from './lock-rules.js';
 import type { Effect, ModelArray } from './model-array.js';
-import { planInStore } from './plan-in-store.js';
+import { planInStore, stepsNextTo } from './plan-in-store.js';
+import type { RetentionRules } from './retention-rules.js';
 
 /** See the head of this file. */
 export class Checker {
@@ -33,6 +34,7 @@ export class Checker {
   /** Undos of which a call has begun. */
   readonly #begunUndos = new Set<string>();
   array: ModelArray | undefined;
+  retention: RetentionRules | undefined;
 
   /** `onBroken` hears of each broken invariant; nothing is thrown, for the code under test would catch it. */
   constructor(server: Mvcc, shards: number, onBroken: (message: string) => void) {
@@ -56,6 +58,11 @@ export class Checker {
   /** The workflow's head as it stands. */
   headOf(id: string): WorkflowHead | undefined {
     return this.#read(WorkflowHead, keys.head(this.keyOf(id)));
+  }
+
+  /** The state that the workflow is in, or ended in before it was deleted; 0 for none. */
+  stateOf(id: string): HeadState {
+    return this.retention?.endOf(id) ?? this.headOf(id)?.state ?? 0;
   }
 
   /** The workflow's place. */
@@ -141,13 +148,17 @@ export class Checker {
 
   /** Once all workflows have ended: the array holds what their states say. */
   checkEnd(ids: readonly string[]): void {
-    const left = this.#locks.atEnd() ?? this.#admission.atEnd();
+    const kept = this.retention?.atEnd(ids.map((id) => this.keyOf(id)));
+    const left = this.#locks.atEnd() ?? this.#admission.atEnd() ?? kept;
     this.#assert(left === undefined, left ?? '');
     for (const id of ids) {
       const head = this.headOf(id);
-      if (head === undefined) continue;
-      for (const step of this.planOf(id).steps) this.#checkObject(id, head, step.id as StepId);
+      if (head !== undefined) this.#checkObjects(id, head);
     }
+  }
+
+  #checkObjects(id: string, head: WorkflowHead): void {
+    for (const step of this.planOf(id).steps) this.#checkObject(id, head, step.id as StepId);
   }
 
   #checkObject(id: string, head: WorkflowHead, step: StepId): void {
@@ -218,7 +229,10 @@ export class Checker {
 
   #onHead(id: string, event: StoreEvent): void {
     const before = this.#heads.get(id);
-    if (event.type === 'delete') {
+    const after = event.type === 'delete' ? undefined : decodeRecord(WorkflowHead, event.kv);
+    const broken = this.retention?.onHead(this.keyOf(id), before, after);
+    this.#assert(broken === undefined, `${id}: ${broken ?? ''}`);
+    if (after === undefined) {
       this.#assert(
         before?.state === HeadState.DELETING,
         `${id}: deleted while ${stateName(before?.state ?? 0)}`,
@@ -227,8 +241,10 @@ export class Checker {
       this.#plans.delete(id);
       return;
     }
-    const head = decodeRecord(WorkflowHead, event.kv);
+    const head = after;
     this.#heads.set(id, head);
+    // The last look at what it says.
+    if (before !== undefined && isFinal(before.state) && !isFinal(head.state)) this.#checkObjects(id, before);
     if (isFinal(head.state)) {
       const problem = this.#locks.onEnd(this.keyOf(id), head);
       this.#assert(problem === undefined, `${id}: ${problem ?? ''}`);
@@ -264,20 +280,6 @@ export class Checker {
   #assert(condition: boolean, message: string): void {
     if (!condition) this.#onBroken(message);
   }
-}
-
-/** The steps directly before or after one, groups looked through. */
-function stepsNextTo(plan: Plan, node: number, way: 'predecessors' | 'successors'): StepId[] {
-  const found = new Set<StepId>();
-  const stack = [...(plan.graph[way][node] ?? [])];
-  const seen = new Set<number>();
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    if (seen.has(next)) continue;
-    seen.add(next);
-    if (next < plan.graph.stepCount) found.add(plan.steps[next]!.id as StepId);
-    else stack.push(...(plan.graph[way][next] ?? []));
-  }
-  return [...found];
 }
 
 /** States that a chain of known moves leads to: several may be committed at once. */

@@ -1,5 +1,6 @@
 /** Whoever submits workflows in a simulated run, and does not give up before each is answered. */
 import { newUuid } from '../../src/base/ids.js';
+import { isReason } from '../../src/errors/index.js';
 import type { Api } from '../../src/rpc/context.js';
 import { submitWorkflow } from '../../src/rpc/workflow/submit.js';
 import { drawPlan } from './plans.js';
@@ -11,6 +12,8 @@ export interface ClientView {
   /** A node of those that run, at random. */
   readonly anyApi: () => Api | undefined;
   readonly trace: (line: string) => void;
+  /** Whether workflows are deleted in this run. */
+  readonly mayBeGone: () => boolean;
   /** Called with what went wrong: a refusal is an answer, anything else a defect. */
   readonly onError: (what: string, error: unknown) => void;
   readonly fail: (message: string) => void;
@@ -66,6 +69,10 @@ export class Client {
         },
         (error: unknown) => {
           this.#view.onError('submit', error);
+          // An earlier attempt made it, it has run, and its time is over.
+          if (isAnswered || !this.#view.mayBeGone() || !isReason(error, 'WORKFLOW_NOT_FOUND')) return;
+          isAnswered = true;
+          this.#pending -= 1;
         },
       );
     };

@@ -128,7 +128,7 @@ export class Operator {
   }
 
   #resolve(id: string): void {
-    const state = this.#view.checker.headOf(id)?.state ?? 0;
+    const state = this.#view.checker.stateOf(id);
     if (isFinal(state)) {
       this.#resolveLeftOver(id);
       return;

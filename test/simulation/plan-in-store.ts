@@ -19,3 +19,17 @@ export function planInStore(server: Mvcc, key: WorkflowKey, chunks: number | und
   }
   return plan;
 }
+
+/** The steps directly before or after one, groups looked through. */
+export function stepsNextTo(plan: Plan, node: number, way: 'predecessors' | 'successors'): StepId[] {
+  const found = new Set<StepId>();
+  const stack = [...(plan.graph[way][node] ?? [])];
+  const seen = new Set<number>();
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    if (next < plan.graph.stepCount) found.add(plan.steps[next]!.id as StepId);
+    else stack.push(...(plan.graph[way][next] ?? []));
+  }
+  return [...found];
+}

@@ -6,7 +6,9 @@ import { ControllerRegistry } from '../../src/controllers/registry.js';
 import { silentLogger, type Logger } from '../../src/log/log.js';
 import type { Api } from '../../src/rpc/context.js';
 import { NodeRuntime } from '../../src/runtime/node-runtime.js';
+import { Retention } from '../../src/runtime/retention.js';
 import { SpaceKeeper } from '../../src/runtime/space-keeper.js';
+import type { Unit, UnitResult } from '../../src/store/unit.js';
 import type { Checker } from './checker.js';
 import { createSimController } from './controllers.js';
 import type { ModelArray } from './model-array.js';
@@ -25,6 +27,8 @@ export interface SimNodeOptions {
   readonly trace: (line: string) => void;
   /** Whether its log goes into the trace. */
   readonly isTraced: boolean;
+  /** How long workflows are kept; undefined for ever. */
+  readonly retentionMs: number | undefined;
 }
 
 function noRemote(): never {
@@ -70,6 +74,14 @@ export function startSimNode(options: SimNodeOptions): Api {
   const { cache } = runtime;
   const space = new SpaceKeeper({ store, cache, clock, log, isKeeper: () => false, historyMs: 60_000 });
   runtime.start();
+  const { retentionMs } = options;
+  if (retentionMs !== undefined) {
+    const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
+    const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+    const common = { store, cache, clock, random, log, isKeeper, commit };
+    // It ends with its process, whose clock calls nobody any more.
+    void new Retention({ ...common, retentionMs, archive: undefined }).run(new AbortController().signal);
+  }
   const intake = { controllers, checker: runtime.checker, sealer: undefined };
   return { runtime, store, controllers, space, intake, clock, random, log };
 }

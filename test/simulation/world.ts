@@ -10,6 +10,7 @@ import { Client } from './client.js';
 import { drawFaults, noFaults, type Faults } from './faults.js';
 import { ModelArray } from './model-array.js';
 import { Operator } from './operator.js';
+import { RetentionRules } from './retention-rules.js';
 import { Scheduler, SimProcess } from './scheduler.js';
 import { startSimNode } from './sim-node.js';
 import type { SimNetwork } from './sim-store.js';
@@ -61,6 +62,7 @@ export class World {
   readonly #instances = new Map<NodeId, Instance>();
   readonly #client: Client;
   readonly #operator: Operator;
+  readonly #retention: RetentionRules;
   #failure: string | undefined;
   #crashes = 0;
   #started = 0;
@@ -82,6 +84,10 @@ export class World {
       },
     );
     this.checker.array = this.array;
+    this.#retention = new RetentionRules(this.server, () => this.scheduler.nowMs);
+    // Not drawn: the other runs are to stay as they are.
+    this.#retention.retentionMs = options.seed % 3 === 0 ? 20_000 : undefined;
+    this.checker.retention = this.#retention;
     this.network = {
       scheduler: this.scheduler,
       server: this.server,
@@ -98,6 +104,7 @@ export class World {
       server,
       checker,
       anyApi: () => this.#anyApi(),
+      mayBeGone: () => this.#retention.retentionMs !== undefined,
       trace: this.network.trace,
       onError: (what: string, error: unknown) => {
         this.#expectRefusal(what, error);
@@ -137,6 +144,8 @@ export class World {
     await this.#runUntil(() => this.#hasAllEnded(), faultyMs + 600_000);
     this.#operator.resolveForEver();
     await this.#runUntil(() => this.#hasAllEnded(), endMs);
+    const keys = this.#client.ids.map((id) => this.checker.keyOf(id));
+    await this.#runUntil(() => this.#retention.isTidy(keys), endMs + 600_000);
     if (this.#failure === undefined) this.#checkEnd();
     for (const { process } of this.#instances.values()) process.kill();
     return this.#result();
@@ -154,7 +163,7 @@ export class World {
   #result(): RunResult {
     const ends: Record<string, number> = {};
     for (const id of this.#client.ids) {
-      const name = stateName(this.checker.headOf(id)?.state ?? 0);
+      const name = stateName(this.checker.stateOf(id));
       ends[name] = (ends[name] ?? 0) + 1;
     }
     return {
@@ -232,7 +241,9 @@ export class World {
       this.trace(line);
     };
     const isTraced = this.#options.onTrace !== undefined;
-    const api = startSimNode({ nodeId, process, network, array, checker, shards, trace, isTraced });
+    const { retentionMs } = this.#retention;
+    const parts = { nodeId, process, network, array, checker, shards, trace, isTraced, retentionMs };
+    const api = startSimNode(parts);
     this.#instances.set(nodeId, { process, api, isClosing: false });
     // It may have died before it had started.
     if (process.isDead) this.#startLater(nodeId);
@@ -266,16 +277,13 @@ export class World {
   }
 
   #hasAllEnded(): boolean {
-    return (
-      !this.#client.isWaiting && this.#client.ids.every((id) => isFinal(this.checker.headOf(id)?.state ?? 0))
-    );
+    return !this.#client.isWaiting && this.#client.ids.every((id) => isFinal(this.checker.stateOf(id)));
   }
 
   #checkEnd(): void {
     if (this.#client.isWaiting) this.#fail('a submission was never answered (7)');
     for (const id of this.#client.ids) {
-      const head = this.checker.headOf(id);
-      const state = head?.state ?? 0;
+      const state = this.checker.stateOf(id);
       if (!isFinal(state)) this.#fail(`${id} stands still in ${stateName(state)} (7)`);
     }
     this.checker.checkEnd(this.#client.ids);

@@ -232,6 +232,7 @@ export function workflowHead(patch: Partial<WorkflowHead> = {}): WorkflowHead {
     endTimeMs: 0,
     history: [],
     cancelRunning: false,
+    lastLiveRevision: 0,
     requestId: '',
     locks: [],
     elapsedMs: 0,

@@ -1,5 +1,4 @@
 /** IncidentService: what a person has to look at. */
-import { msToDate } from '../../base/duration.js';
 import { idPattern, type WorkflowId } from '../../base/ids.js';
 import { invalidField, SteplockError } from '../../errors/index.js';
 import { IncidentRecord } from '../../gen/store/steplock/store/v1/step.js';
@@ -17,9 +16,9 @@ import { decodeRecord } from '../../store/records.js';
 import { prefixRange } from '../../store/store.js';
 import type { Api } from '../context.js';
 import { pageOf, parsePage } from '../pages.js';
-import { parseWorkflowName, stepName, workflowKey, workflowName } from '../workflow/names.js';
+import { parseWorkflowName, workflowKey } from '../workflow/names.js';
 import { askOwner } from '../workflow/verbs.js';
-import { renderEffect, renderError, renderMark } from '../workflow/render-parts.js';
+import { renderIncident } from './render.js';
 
 /** See above. */
 export function incidentHandlers(api: Api): { readonly [Name in keyof IncidentServiceService]: Handler } {
@@ -79,17 +78,5 @@ function waysOut(api: Api, { workflowId }: IncidentRecord): string[] {
 }
 
 function toIncident(api: Api, record: IncidentRecord): Incident {
-  const isOpen = record.resolveTimeMs === 0;
-  return {
-    name: `incidents/${record.incidentId}`,
-    workflow: workflowName(record.workflowId),
-    step: record.stepId === '' ? '' : stepName(record.workflowId, record.stepId),
-    error: record.error === undefined ? undefined : renderError(record.error),
-    effect: renderEffect(record.effect),
-    task: record.task,
-    openTime: msToDate(record.openTimeMs),
-    resolveTime: msToDate(record.resolveTimeMs),
-    resolution: record.resolution === undefined ? undefined : renderMark(record.resolution),
-    waysOut: isOpen ? waysOut(api, record) : [],
-  };
+  return renderIncident(record, record.resolveTimeMs === 0 ? waysOut(api, record) : []);
 }

@@ -1,7 +1,7 @@
 /** Reading workflows and steps, each as of one revision. */
 import type { Revision, StepId } from '../../base/ids.js';
 import { loadWorkflow, type WorkflowSnapshot } from '../../engine/load.js';
-import { readPlan } from '../../engine/plan-cache.js';
+import { readPlan, type PlanCache } from '../../engine/plan-cache.js';
 import { isReason, SteplockError, workflowNotFound } from '../../errors/index.js';
 import { HeadState } from '../../gen/store/steplock/store/v1/workflow.js';
 import { Step, type StepState, type Workflow } from '../../gen/wire/steplock/v1/workflow.js';
@@ -15,6 +15,7 @@ import type {
 } from '../../gen/wire/steplock/v1/workflow_service.js';
 import { messageBytesMax } from '../../grpc/channel.js';
 import type { WorkflowKey } from '../../store/keys.js';
+import type { Store } from '../../store/store.js';
 import type { Api } from '../context.js';
 import { invalidToken, pageOf, parsePage } from '../pages.js';
 import { parseStepName, parseWorkflowName, stepName, workflowName } from './names.js';
@@ -30,9 +31,22 @@ const readsMax = 3;
  * @throws SteplockError WORKFLOW_NOT_FOUND.
  */
 export async function readSnapshot(api: Api, key: WorkflowKey): Promise<WorkflowSnapshot> {
+  return await readSnapshotWith(api.store, api.runtime.plans, key);
+}
+
+/**
+ * As {@link readSnapshot}, with that memory of plans.
+ *
+ * @throws SteplockError WORKFLOW_NOT_FOUND.
+ */
+export async function readSnapshotWith(
+  store: Store,
+  plans: PlanCache,
+  key: WorkflowKey,
+): Promise<WorkflowSnapshot> {
   for (let reads = 1; ; reads++) {
     try {
-      return await readSnapshotAt(api, key, undefined);
+      return await readSnapshotAt({ store, plans }, key, undefined);
     } catch (error) {
       // The revision was compacted between two of its pages: begin with a new one.
       if (!isReason(error, 'REVISION_COMPACTED') || reads >= readsMax) throw error;
@@ -46,15 +60,15 @@ export async function readSnapshot(api: Api, key: WorkflowKey): Promise<Workflow
  * @throws SteplockError WORKFLOW_NOT_FOUND, REVISION_COMPACTED.
  */
 async function readSnapshotAt(
-  api: Api,
+  { store, plans }: { readonly store: Store; readonly plans: PlanCache },
   key: WorkflowKey,
   at: Revision | undefined,
 ): Promise<WorkflowSnapshot> {
-  const snapshot = await loadWorkflow(api.store, api.runtime.plans, key, at);
+  const snapshot = await loadWorkflow(store, plans, key, at);
   if (snapshot === undefined) throw workflowNotFound(workflowName(key.id));
   if (snapshot.head.state !== HeadState.DRAFT) return snapshot;
   const chunks = snapshot.head.plan?.chunks ?? 0;
-  return { ...snapshot, plan: await readPlan(api.store, 'draft', key, chunks, snapshot.revision) };
+  return { ...snapshot, plan: await readPlan(store, 'draft', key, chunks, snapshot.revision) };
 }
 
 /** The workflow as the wire shows it. */
@@ -105,8 +119,12 @@ export async function listSteps(api: Api, request: ListStepsRequest): Promise<Li
   const key = parseWorkflowName(api, request.parent, 'parent');
   const filter = { parent: request.parent, states: [...request.states].sort() };
   const { size, after } = parsePage(request, filter, '');
+  const { store } = api;
+  const { plans } = api.runtime;
   const view =
-    after === undefined ? await readSnapshot(api, key) : await readSnapshotAt(api, key, after.revision);
+    after === undefined
+      ? await readSnapshot(api, key)
+      : await readSnapshotAt({ store, plans }, key, after.revision);
   const ids = stepIdsOf(view);
   const wanted = new Set<StepState>(request.states);
   const steps: Step[] = [];

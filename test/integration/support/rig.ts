@@ -86,6 +86,8 @@ export async function testSettings(
     secretKeyFile: store.kind === 'etcd' ? await keyFile() : undefined,
     secretDir: undefined,
     secretEnvPrefix: 'STEPLOCK_SECRET_',
+    retentionMs: undefined,
+    retentionExportDir: undefined,
     controllersFile: undefined,
     incidentWebhook: undefined,
     hasReflection: false,

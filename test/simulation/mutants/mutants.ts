@@ -136,6 +136,24 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (this.#extend(entry.record)) this.#touch(id);',
   },
   {
+    name: 'retention counted from the last look',
+    file: 'src/model/retention.ts',
+    find: 'mark.measuredMs <= measuredMs - retentionMs',
+    replace: 'mark.measuredMs < measuredMs',
+  },
+  {
+    name: 'retention counted from the start',
+    file: 'src/runtime/retention.ts',
+    find: '.filter((kv) => kv.modRevision <= revision)',
+    replace: '',
+  },
+  {
+    name: 'a deletion that leaves the key by which it was found',
+    file: 'src/engine/delete-workflow.ts',
+    find: "{ type: 'delete', at: keys.ended(key, run.head.lastLiveRevision) },",
+    replace: '',
+  },
+  {
     name: 'a decision without the compare of the workflow',
     file: 'src/engine/commit.ts',
     find: 'isUnchanged(keys.live(key), run.liveRevision)]',

@@ -24,6 +24,7 @@ const fine: NodeSettings = {
   capacityOf: {},
   secretKeyFile: undefined,
   secretDir: undefined,
+  retentionExportDir: undefined,
   controllersFile: undefined,
   incidentWebhook: undefined,
   hasReflection: false,
@@ -89,6 +90,19 @@ describe('checkSettings()', () => {
     }
   });
 
+  it('takes a retention of a second to ten years, or none; nothing that could mean both', () => {
+    for (const retentionMs of [1_000, 3_650 * 86_400_000, undefined]) checkSettings({ ...fine, retentionMs });
+    for (const retentionMs of [0, 999, 3_651 * 86_400_000, Number.NaN])
+      expect(refusal({ retentionMs })).to.equal('--retention must be from 1s to 3650d, or never');
+  });
+
+  it('exports only what is deleted', () => {
+    checkSettings({ ...fine, retentionExportDir: 'ended' });
+    expect(refusal({ retentionExportDir: '' })).to.match(/^--retention-export-dir must name/);
+    const kept = { retentionMs: undefined, retentionExportDir: 'ended' };
+    expect(refusal(kept)).to.match(/^--retention-export-dir needs a --retention/);
+  });
+
   it('asks nothing of etcd where the store is embedded', () => {
     checkSettings({ ...fine, store: { kind: 'embedded', dataDir: undefined, quotaBytes: undefined } });
   });
@@ -100,14 +114,14 @@ describe('checkSettings()', () => {
 
 describe('parseDurationMs()', () => {
   it('reads each unit', () => {
-    const texts = ['500ms', '5s', '10m', '1h', '0s'];
+    const texts = ['500ms', '5s', '10m', '1h', '30d', '0s'];
     expect(texts.map((text) => parseDurationMs(text, '--x'))).to.deep.equal([
-      500, 5_000, 600_000, 3_600_000, 0,
+      500, 5_000, 600_000, 3_600_000, 2_592_000_000, 0,
     ]);
   });
 
   it('names the setting of what is none', () => {
-    for (const text of ['', '5', 's', '1.5s', '-1s', '5 s', '5S', '1h30m', '5s\n', '1d']) {
+    for (const text of ['', '5', 's', '1.5s', '-1s', '5 s', '5S', '1h30m', '5s\n', '1w']) {
       const error = thrown(() => parseDurationMs(text, '--drain-timeout'));
       expect(error, JSON.stringify(text)).to.be.instanceOf(InvalidSettingError);
       expect(error.message).to.match(/^--drain-timeout must be/);

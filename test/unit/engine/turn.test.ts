@@ -102,6 +102,26 @@ describe('A turn', () => {
     ]);
   });
 
+  it('puts the key by which retention finds it with the end of a workflow, once', async () => {
+    const driven = await start();
+    const live = driven.run.liveRevision;
+    await driven.end('a');
+    await driven.end('b');
+    expect(driven.state).to.equal('SUCCEEDED');
+    expect(driven.run.head.lastLiveRevision).to.equal(live);
+    const ended = await driven.store.get(keys.ended(driven.run.key, live));
+    expect(ended?.modRevision).to.equal((await driven.store.get(keys.head(driven.run.key)))?.modRevision);
+    // Written again after its end, as by an operator who resolves an incident.
+    const turn = new Turn();
+    turn.headChanged = true;
+    const unit = unitOfTurn(driven.run, turn, 77, 'u1');
+    expect(unit.ops.map((op) => placeOf(op.type === 'put' ? op.key : op.at))).to.deep.equal([
+      'head/003/wf',
+      'live/003/wf',
+    ]);
+    expect(driven.run.head.lastLiveRevision).to.equal(live);
+  });
+
   it('refuses a report about an item that was written since', async () => {
     const driven = await start();
     await driven.claim('a');

@@ -3,8 +3,10 @@ import type { StepId } from '../../../src/base/ids.js';
 import { decide } from '../../../src/engine/decide.js';
 import { Turn } from '../../../src/engine/turn.js';
 import { OutcomeState } from '../../../src/gen/store/steplock/store/v1/step.js';
-import { FailureAction, HeadState } from '../../../src/gen/store/steplock/store/v1/workflow.js';
+import { FailureAction, HeadState, VerbRecord } from '../../../src/gen/store/steplock/store/v1/workflow.js';
 import { limits } from '../../../src/model/limits.js';
+import { keys } from '../../../src/store/keys.js';
+import { encodeRecord } from '../../../src/store/records.js';
 import { DrivenWorkflow, failed, failedWithout, unknown } from '../../support/driven-workflow.js';
 import { planStep, verbRecord } from '../../support/records.js';
 
@@ -252,5 +254,19 @@ describe('Verbs', () => {
     expect(driven.state).to.equal('SUCCEEDED');
     expect(await driven.verb('delete')).to.equal(undefined);
     expect(driven.state).to.equal('DELETING');
+  });
+
+  it('that a node left of its own accord leave no record of an answer', async () => {
+    const driven = await start();
+    const requestId = 'retention';
+    const record = verbRecord('delete', requestId, { digest: '' });
+    const key = keys.verb(driven.run.key, requestId);
+    const put = { type: 'put', key, value: encodeRecord(VerbRecord, record) } as const;
+    const { revision } = await driven.store.txn({ compares: [], then: [put], otherwise: [] });
+    driven.run.verbs.set(requestId, { record, revision });
+    await driven.turns();
+    expect(driven.state, 'It is refused').to.equal('RUNNING');
+    expect(await driven.store.get(key)).to.equal(undefined);
+    expect(await driven.store.get(keys.request(requestId))).to.equal(undefined);
   });
 });

@@ -117,6 +117,29 @@ export interface HoldRecord {
 }
 
 /**
+ * meta/retention: how much time keepers have measured, each by its monotonic clock and one at a time. Time that nobody
+ * measured is missing, which only delays.
+ */
+export interface RetentionRecord {
+  /** The unit that wrote it. */
+  unitId: string;
+  /** All of it. */
+  measuredMs: number;
+  /** Where the store stood at some times, oldest first. */
+  marks: RetentionMark[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** What had this revision, or an older one, was there when so much time had been measured. */
+export interface RetentionMark {
+  /** The store's revision then. */
+  revision: number;
+  /** The time. */
+  measuredMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/**
  * permit/{system}/{class}/{slot}: a step that counts against a limit. Its key is a slot, so that there are never more of
  * them than slots.
  */
@@ -1108,6 +1131,184 @@ export const HoldRecord: MessageFns<HoldRecord> = {
     message.actor = object.actor ?? "";
     message.reason = object.reason ?? "";
     message.timeMs = object.timeMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseRetentionRecord(): RetentionRecord {
+  return { unitId: "", measuredMs: 0, marks: [], _unknownFields: {} };
+}
+
+export const RetentionRecord: MessageFns<RetentionRecord> = {
+  encode(message: RetentionRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message.measuredMs !== 0) {
+      writer.uint32(16).int64(message.measuredMs);
+    }
+    for (const v of message.marks) {
+      RetentionMark.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetentionRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetentionRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.measuredMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.marks.push(RetentionMark.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetentionRecord>): RetentionRecord {
+    return RetentionRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetentionRecord>): RetentionRecord {
+    const message = createBaseRetentionRecord();
+    message.unitId = object.unitId ?? "";
+    message.measuredMs = object.measuredMs ?? 0;
+    message.marks = object.marks?.map((e) => RetentionMark.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRetentionMark(): RetentionMark {
+  return { revision: 0, measuredMs: 0, _unknownFields: {} };
+}
+
+export const RetentionMark: MessageFns<RetentionMark> = {
+  encode(message: RetentionMark, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0) {
+      writer.uint32(8).int64(message.revision);
+    }
+    if (message.measuredMs !== 0) {
+      writer.uint32(16).int64(message.measuredMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetentionMark {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetentionMark();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.measuredMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetentionMark>): RetentionMark {
+    return RetentionMark.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetentionMark>): RetentionMark {
+    const message = createBaseRetentionMark();
+    message.revision = object.revision ?? 0;
+    message.measuredMs = object.measuredMs ?? 0;
     return message;
   },
 };

@@ -165,6 +165,8 @@ export interface WorkflowHead {
   locksGranted: boolean;
   /** Children whose step was tried again with another one; they go when the workflow is deleted. */
   formerChildren: ChildRef[];
+  /** The revision of its last live record, from its end on: part of its key below ended/; 0 until then, and of a child. */
+  lastLiveRevision: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -242,6 +244,17 @@ export interface CallbackRecord {
   state: HeadState;
   /** The workflow's uid. */
   uid: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/**
+ * ended/{last live revision}/{shard}/{workflow}: a workflow that has ended, for retention. Written once, by the
+ * transaction that ended it, so that its revision tells when that was; the first part of the key, which is a little older,
+ * keeps those that ended first in front. Deleted with the head.
+ */
+export interface EndedRecord {
+  /** The unit that wrote it. */
+  unitId: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -442,6 +455,7 @@ function createBaseWorkflowHead(): WorkflowHead {
     lateLocks: [],
     locksGranted: false,
     formerChildren: [],
+    lastLiveRevision: 0,
     _unknownFields: {},
   };
 }
@@ -540,6 +554,9 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     }
     for (const v of message.formerChildren) {
       ChildRef.encode(v!, writer.uint32(250).fork()).join();
+    }
+    if (message.lastLiveRevision !== 0) {
+      writer.uint32(256).int64(message.lastLiveRevision);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -816,6 +833,14 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
             message.formerChildren.push(ChildRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 32: {
+            if (tag !== 256) {
+              break;
+            }
+
+            message.lastLiveRevision = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -888,6 +913,7 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     message.lateLocks = object.lateLocks?.map((e) => LateLocks.fromPartial(e)) || [];
     message.locksGranted = object.locksGranted ?? false;
     message.formerChildren = object.formerChildren?.map((e) => ChildRef.fromPartial(e)) || [];
+    message.lastLiveRevision = object.lastLiveRevision ?? 0;
     return message;
   },
 };
@@ -1542,6 +1568,77 @@ export const CallbackRecord: MessageFns<CallbackRecord> = {
     message.sequence = object.sequence ?? 0;
     message.state = object.state ?? 0;
     message.uid = object.uid ?? "";
+    return message;
+  },
+};
+
+function createBaseEndedRecord(): EndedRecord {
+  return { unitId: "", _unknownFields: {} };
+}
+
+export const EndedRecord: MessageFns<EndedRecord> = {
+  encode(message: EndedRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.unitId !== "") {
+      writer.uint32(10).string(message.unitId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndedRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndedRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unitId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EndedRecord>): EndedRecord {
+    return EndedRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndedRecord>): EndedRecord {
+    const message = createBaseEndedRecord();
+    message.unitId = object.unitId ?? "";
     return message;
   },
 };
