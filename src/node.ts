@@ -1,6 +1,4 @@
 /** A whole node: store, runtime, API, put together from its settings and taken apart in the right order. */
-import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { AbortScope } from './base/abort.js';
 import { systemClock } from './base/clock.js';
 import type { NodeId } from './base/ids.js';
@@ -12,7 +10,7 @@ import { createBasicController } from './controllers/basic.js';
 import { loadControllers } from './controllers/load-controllers.js';
 import { ControllerRegistry } from './controllers/registry.js';
 import type { Logger } from './log/log.js';
-import { createSealer, type Sealer } from './model/secret.js';
+import type { Sealer } from './model/secret.js';
 import { createRemoteController } from './remote/remote-controller.js';
 import { createRemoteOrchestrator } from './remote/remote-orchestrator.js';
 import type { SecretSource } from './remote/resolve-secrets.js';
@@ -25,11 +23,12 @@ import { ArchiveFile } from './runtime/archive-file.js';
 import { Housekeeper } from './runtime/housekeeper.js';
 import { IncidentWebhook, postTo, type IncidentWebhookOptions } from './runtime/incident-webhook.js';
 import { NodeRuntime } from './runtime/node-runtime.js';
+import { openSealer } from './runtime/open-sealer.js';
 import { Retention } from './runtime/retention.js';
 import type { NodeRuntimeOptions } from './runtime/runtime-options.js';
 import { createSecretVault } from './runtime/secret-vault.js';
 import { SpaceKeeper } from './runtime/space-keeper.js';
-import { createEmbeddedStore, dataDirError, makeDataDir, openEmbeddedStore } from './store/embedded/index.js';
+import { createEmbeddedStore, openEmbeddedStore } from './store/embedded/index.js';
 import { createEtcdStore } from './store/etcd/index.js';
 import type { Store } from './store/store.js';
 import type { Unit, UnitResult } from './store/unit.js';
@@ -259,46 +258,4 @@ async function localControllers(
   const loaded =
     settings.controllersFile === undefined ? [] : await loadControllers(settings.controllersFile);
   return new Map([['basic', createBasicController(version, systemClock)], ...(controllers ?? []), ...loaded]);
-}
-
-/** The sealer of the key file; with a data directory of its own a node makes itself a key. */
-async function openSealer(settings: NodeSettings): Promise<Sealer | undefined> {
-  if (settings.secretKeyFile !== undefined) {
-    return createSealer(
-      parseKey(await readFile(settings.secretKeyFile, 'utf8'), settings.secretKeyFile),
-      systemRandom,
-    );
-  }
-  if (settings.store.kind === 'etcd') return undefined;
-  if (settings.store.dataDir === undefined)
-    return createSealer(Buffer.from(systemRandom.hex(32), 'hex'), systemRandom);
-  return createSealer(await ownKey(settings.store.dataDir), systemRandom);
-}
-
-async function ownKey(dataDir: string): Promise<Uint8Array> {
-  makeDataDir(dataDir);
-  try {
-    return await readOrMakeKey(dataDir);
-  } catch (error) {
-    throw dataDirError(dataDir, error);
-  }
-}
-
-async function readOrMakeKey(dataDir: string): Promise<Uint8Array> {
-  const file = join(dataDir, 'secret.key');
-  try {
-    await writeFile(file, `${systemRandom.hex(32)}\n`, { flag: 'wx', mode: 0o600 });
-    await chmod(file, 0o600);
-  } catch (error) {
-    // It is there from an earlier start.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  return parseKey(await readFile(file, 'utf8'), file);
-}
-
-function parseKey(text: string, file: string): Uint8Array {
-  const trimmed = text.trim();
-  const key = /^[0-9a-f]{64}$/i.test(trimmed) ? Buffer.from(trimmed, 'hex') : Buffer.from(trimmed, 'base64');
-  if (key.length !== 32) throw new Error(`${file} must hold 32 bytes in hexadecimal or base64`);
-  return key;
 }

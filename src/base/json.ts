@@ -13,6 +13,16 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What JSON makes of a value; undefined if it cannot. */
+export function toPlainJson(value: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value)) as unknown;
+  } catch {
+    // A circle, a bigint, or nothing at all.
+    return undefined;
+  }
+}
+
 /** Whether something in the value lies deeper than so many levels; goes no deeper itself, however deep the value is. */
 export function isDeeperThan(value: JsonValue, levels: number): boolean {
   if (levels < 0) return true;

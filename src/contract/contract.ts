@@ -73,6 +73,8 @@ export interface Done {
   readonly kind: 'done';
   /** What the method returns: must fit its output schema; at most 1 MiB as JSON. */
   readonly output: JsonObject;
+  /** Steps that the workflow gets in addition: each a steplock.v1.StepSpec in JSON; see Done.added_steps for the rules. */
+  readonly steps?: readonly JsonObject[];
 }
 
 /** It goes on outside; `poll` tells how it stands. */
@@ -241,9 +243,9 @@ export const defaultRetryPolicy: RetryPolicy = {
 /** The default of {@link MethodDefinition.timeoutMs}. */
 export const defaultTimeoutMs = 600_000;
 
-/** Answers that it is done. */
-export function done(output: JsonObject = {}): Done {
-  return { kind: 'done', output };
+/** Answers that it is done, with steps that it adds to the workflow. */
+export function done(output: JsonObject = {}, steps: readonly JsonObject[] = []): Done {
+  return { kind: 'done', output, ...(steps.length === 0 ? {} : { steps }) };
 }
 
 /** Answers that it failed. */

@@ -83,7 +83,11 @@ function readAnswer(answer: unknown): Answer {
   switch (given['kind']) {
     case 'done':
       // Whether it is JSON, and fits, is seen when it is stored: that it is done is known.
-      return { kind: 'done', output: (given['output'] ?? {}) as never };
+      return {
+        kind: 'done',
+        output: (given['output'] ?? {}) as never,
+        ...((given['steps'] ?? undefined) === undefined ? {} : { steps: given['steps'] as never }),
+      };
     case 'pending':
       return readPending(given);
     case 'failed':

@@ -1,8 +1,9 @@
 /** From how a step ended to what is stored of it: output checked and sealed, secrets taken out, limits kept. */
 import { isUndo, type StepId } from '../base/ids.js';
 import { toUtf8 } from '../base/bytes.js';
-import { isDeeperThan, isJsonObject } from '../base/json.js';
+import { isDeeperThan, isJsonObject, toPlainJson } from '../base/json.js';
 import { incidentFor } from '../engine/incident.js';
+import type { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import {
   EffectKind,
   OutcomeState,
@@ -31,6 +32,8 @@ export interface OutcomeContext {
   /** Secrets of the call, in clear. */
   readonly secrets: ReadonlySet<string>;
   readonly nowMs: number;
+  /** What the step adds, or what is wrong with that; undefined for nothing. */
+  readonly added: PlanChunk | string | undefined;
 }
 
 /** The records of an outcome. */
@@ -74,6 +77,7 @@ export function toOutcome(settlement: Settlement, context: OutcomeContext): Outc
     permits: state === OutcomeState.UNKNOWN ? item.permits : [],
     ...(error === undefined ? {} : { error }),
     ...(item.claim === undefined ? {} : { claim: item.claim }),
+    ...(checked.added === undefined ? {} : { added: checked.added }),
   };
   return { record, incident };
 }
@@ -108,18 +112,27 @@ export function hideSecrets(
 interface CheckedOutput {
   readonly settlement: Settlement;
   readonly output: Buffer;
+  readonly added: PlanChunk | undefined;
 }
 
 function checkOutput(settlement: Settlement, context: OutcomeContext): CheckedOutput {
+  const { added } = context;
   const none = Buffer.alloc(0);
-  if (settlement.output === undefined) return { settlement, output: none };
+  if (settlement.output === undefined) return { settlement, output: none, added: undefined };
   const stored = toStored(settlement.output, context);
-  if (typeof stored !== 'string') return { settlement, output: stored };
-  const error = errorRecord('INVALID_OUTPUT', stored, false);
+  if (typeof stored === 'string') return invalid(stored);
+  return typeof added === 'string' ? invalid(added) : { settlement, output: stored, added };
+}
+
+/** It took effect, and what it answered is of no use: as a failure, so that it is undone. */
+function invalid(problem: string): CheckedOutput {
+  const error = errorRecord('INVALID_OUTPUT', problem, false);
   const { FAILED } = OutcomeState;
+  const none = { output: undefined, steps: undefined };
   return {
-    settlement: { state: FAILED, effect: EffectKind.SOME, output: undefined, error, needsPerson: false },
-    output: none,
+    settlement: { ...none, state: FAILED, effect: EffectKind.SOME, error, needsPerson: false },
+    output: Buffer.alloc(0),
+    added: undefined,
   };
 }
 
@@ -146,14 +159,4 @@ function toStored(given: unknown, context: OutcomeContext): Buffer | string {
   const bytes = Buffer.from(toUtf8(JSON.stringify(sealed.output)));
   if (bytes.length <= limits.outputBytesMax) return bytes;
   return `the output has ${bytes.length} bytes; at most ${limits.outputBytesMax} are allowed`;
-}
-
-/** What JSON makes of a value; undefined if it cannot. */
-function toPlainJson(value: unknown): unknown {
-  try {
-    return JSON.parse(JSON.stringify(value)) as unknown;
-  } catch {
-    // A circle, a bigint, or nothing at all.
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 /** How a step leaves this node's hands: let go to be tried again later, or with its outcome. */
 import { logOpened } from '../engine/incident.js';
 import type { Next } from '../model/attempt.js';
+import { addedSteps } from './added-steps.js';
 import { hideSecrets, toOutcome, withAttempt } from './outcome.js';
 import type { RunningStep } from './running-step.js';
 
@@ -40,7 +41,9 @@ export async function settleStep(step: RunningStep, next: Extract<Next, { kind: 
   const { clock, checker, secrets: vault, outcomes } = step.options;
   const { call, secrets } = step.known;
   const { item } = step.held;
-  const context = { workflow: step.workflow, item, call, checker, vault, secrets, nowMs: clock.nowMs() };
+  const added = await addedSteps(step, next.settlement);
+  const nowMs = clock.nowMs();
+  const context = { workflow: step.workflow, item, call, checker, vault, secrets, nowMs, added };
   const outcome = toOutcome(next.settlement, context);
   const report = { step: step.id, itemRevision: step.held.revision, ...outcome };
   if (!(await outcomes.report(step.workflow, report))) {

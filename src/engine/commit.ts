@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { StepId } from '../base/ids.js';
+import { PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import { PermitRecord } from '../gen/store/steplock/store/v1/cluster.js';
 import { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
@@ -101,6 +102,9 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
       putEntry(draft, stepKey, StepRecord, change.entry);
       return;
     }
+    case 'extend':
+      addChunk(draft, key, change);
+      return;
     case 'consume':
       addConsumed(draft, key, change);
       return;
@@ -142,6 +146,15 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
       draft.ops.push(...webhookNote(key, change.entry.record));
     }
   }
+}
+
+/** Whatever stands there was left by a submission that came to nothing. */
+function addChunk(
+  draft: UnitDraft,
+  key: WorkflowKey,
+  { index, chunk }: Extract<Change, { kind: 'extend' }>,
+): void {
+  put(draft, keys.chunk('plan', key, index), encodeRecord(PlanChunk, { ...chunk, unitId: draft.id }));
 }
 
 /** The permits of a step that is claimed at once; what it holds from before is there already. */

@@ -15,6 +15,7 @@ import { settleLateLocks, type LateLockInputs } from './late-locks.js';
 import { callBack, end, engineActor, moveTo, openIncident, resolveIncidents, stop } from './moves.js';
 import { endWaiting, releaseSteps, releaseUndos, tidyStopped, type Reserve } from './release.js';
 import type { Run } from './run.js';
+import { takeUpAdded } from './take-up-added.js';
 import type { Turn } from './turn.js';
 
 /** A step whose outcome the node that ran it reports to the owner, to be committed with what follows from it. */
@@ -48,6 +49,7 @@ const keepElapsedMsMin = 60_000;
 export function decide(run: Run, inputs: Inputs, turn: Turn): Report[] {
   const stateBefore = run.head.state;
   const refused = inputs.reports.filter((report) => !applyReport(run, report, turn));
+  if (!takeUpAdded(run, turn)) return refused;
   resolveRepaired(run, inputs.nowMs, turn);
   applyVerbs(run, inputs, turn);
   // Each pass moves the state at most once; no chain of moves is longer than this.

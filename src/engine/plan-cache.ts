@@ -51,8 +51,10 @@ export class PlanCache {
     }
   }
 
-  /** Keeps a plan. */
+  /** Keeps a plan, unless a later one is here. */
   put(uid: string, graphRevision: number, plan: Plan): void {
+    const known = this.#plans.get(uid) ?? this.#resting.get(uid);
+    if ((known?.graphRevision ?? 0) > graphRevision) return;
     this.#drop(uid);
     this.#plans.set(uid, { plan, graphRevision });
     this.#steps += plan.steps.length;

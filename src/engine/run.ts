@@ -22,7 +22,7 @@ import type {
 } from '../gen/store/steplock/store/v1/workflow.js';
 import { needsUndo } from '../model/attempt.js';
 import { Countdown } from '../model/graph.js';
-import type { Plan } from '../model/plan.js';
+import { extendPlan, type Plan } from '../model/plan.js';
 import { isLive, isWaiting } from '../model/waiting.js';
 import { isRollingBack } from '../model/workflow-state.js';
 import type { WorkflowKey } from '../store/keys.js';
@@ -57,7 +57,8 @@ export interface LoadedWorkflow {
 /** See the head of this file. */
 export class Run {
   readonly key: WorkflowKey;
-  readonly plan: Plan;
+  /** With all that its steps have added, whether that is in the stored plan yet or not. */
+  plan: Plan;
   head: WorkflowHead;
   liveRevision: number;
   ticket: number;
@@ -76,7 +77,9 @@ export class Run {
   readonly undoReady = new Set<number>();
   /** Steps of the plan that failed for good, or were stopped. */
   readonly failed = new Set<StepId>();
-  readonly #forward: Countdown;
+  /** Steps whose additions are not in the stored plan yet, the oldest first. */
+  readonly unwritten: StepId[] = [];
+  #forward: Countdown;
   #backward: Countdown | undefined;
   #passedSteps = 0;
   #clearedNodes = 0;
@@ -96,6 +99,9 @@ export class Run {
     this.callbacks = new Set(loaded.callbacks);
     for (const [id, { record }] of this.items) this.#noteWaiting(id, record);
     for (const [id, { record }] of this.records) this.#noteFailure(id, record);
+    const adders = [...this.records.values()].filter(({ record }) => record.added !== undefined);
+    for (const { record } of adders.sort((left, right) => left.revision - right.revision))
+      this.#extend(record);
     this.#forward = new Countdown(this.plan.graph, 'forward');
     this.#passFrom(this.#forward.roots());
     if (isRollingBack(this.head.state)) this.startBackward();
@@ -144,7 +150,9 @@ export class Run {
     this.#dropItem(id);
     this.records.set(id, entry);
     this.#noteFailure(id, entry.record);
-    this.#touch(id);
+    // Before it is passed: what it has added belongs to its group, which others wait for.
+    if (this.#extend(entry.record)) this.#countAnew();
+    else this.#touch(id);
   }
 
   /** A step, or an undo, was queued; the record that it had is gone. */
@@ -167,6 +175,28 @@ export class Run {
     this.items.set(id, entry);
     this.#noteWaiting(id, entry.record);
     this.#touch(id);
+  }
+
+  /** The plan gets what the step has added, unless it has that already. */
+  #extend({ added, stepId }: StepRecord): boolean {
+    const first = added?.steps[0];
+    if (added === undefined || first === undefined || this.plan.indexOf.has(first.id as StepId)) return false;
+    this.plan = extendPlan(this.plan, added);
+    this.unwritten.push(stepId as StepId);
+    return true;
+  }
+
+  /** In a graph that has changed. */
+  #countAnew(): void {
+    this.ready.clear();
+    this.#passedSteps = 0;
+    this.#forward = new Countdown(this.plan.graph, 'forward');
+    this.#passFrom(this.#forward.roots());
+    if (this.#backward === undefined) return;
+    this.undoReady.clear();
+    this.#clearedNodes = 0;
+    this.#backward = undefined;
+    this.startBackward();
   }
 
   #dropItem(id: StepId): void {

@@ -4,7 +4,7 @@
  */
 import type { StepId } from '../base/ids.js';
 import type { IncidentRecord, QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
-import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
+import type { LockNeed, PlanChunk } from '../gen/store/steplock/store/v1/plan.js';
 import type { Compare } from '../store/store.js';
 import type {
   CallbackRecord,
@@ -36,6 +36,8 @@ export type Change =
       readonly item: Entry<QueueItem> | undefined;
       readonly former: Entry<StepRecord> | undefined;
     }
+  /** What a step has added becomes a part of the stored plan: its chunk of that number. */
+  | { readonly kind: 'extend'; readonly index: number; readonly chunk: PlanChunk }
   /** A verb was taken up, or refused. */
   | { readonly kind: 'consume'; readonly verb: Entry<VerbRecord>; readonly refusal: ErrorRecord | undefined }
   /** An item that waits is changed; `former` is its revision. */

@@ -29,6 +29,7 @@ import { logOpened } from './incident.js';
 import { KnownRun, type FreshWorkflow } from './known-run.js';
 import type { Reservation } from './release.js';
 import type { Run } from './run.js';
+import { keepPlan } from './take-up-added.js';
 import { Turn } from './turn.js';
 
 interface PendingReport {
@@ -255,6 +256,7 @@ export class WorkflowActor {
     result: Extract<UnitResult, { applied: true }>,
   ): void {
     confirmTurn(run, commit.turn, commit.unit, result.revision);
+    if (commit.turn.changes.some(({ kind }) => kind === 'extend')) keepPlan(run, this.#options.plans);
     for (const change of commit.turn.changes) {
       if (change.kind === 'incident') logOpened(this.#options.log, change.entry.record);
       if (change.kind !== 'enqueue') continue;

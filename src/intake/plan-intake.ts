@@ -110,7 +110,8 @@ export function checkSteps(intake: Intake, draft: Draft, places: DraftPlaces): v
   violations.throwIfAny();
 }
 
-function sourcesOf({ controllers, checker }: Intake): FreezeSources {
+/** What freezing looks at. */
+export function sourcesOf({ controllers, checker }: Intake): FreezeSources {
   return {
     controller: (name) => controllers.describe(name),
     orchestrator: (name) => controllers.describeOrchestrator(name),
@@ -124,17 +125,20 @@ function sourcesOf({ controllers, checker }: Intake): FreezeSources {
  * @throws SteplockError SECRET_KEY_MISSING when there are some and the node has no key.
  */
 export function sealPlan(intake: Intake, plan: Plan, uid: string): Plan {
-  if (!plan.steps.some(holdsClearSecret)) return plan;
-  const sealer = needSealer(intake);
-  const steps = plan.steps.map((step) => sealStep(step, sealer, uid));
-  return createPlan(steps, plan.groups, plan.methods, plan.output);
+  const steps = sealSteps(intake, plan.steps, uid);
+  return steps === plan.steps ? plan : createPlan(steps, plan.groups, plan.methods, plan.output);
 }
 
 /** As {@link sealPlan}, for the steps of a draft. */
 export function sealDraft(intake: Intake, draft: Draft, uid: string): Draft {
-  if (!draft.steps.some(holdsClearSecret)) return draft;
+  return { ...draft, steps: sealSteps(intake, draft.steps, uid) };
+}
+
+/** As {@link sealPlan}, for steps. */
+export function sealSteps(intake: Intake, steps: readonly PlanStep[], uid: string): readonly PlanStep[] {
+  if (!steps.some(holdsClearSecret)) return steps;
   const sealer = needSealer(intake);
-  return { ...draft, steps: draft.steps.map((step) => sealStep(step, sealer, uid)) };
+  return steps.map((step) => sealStep(step, sealer, uid));
 }
 
 /** @throws SteplockError SECRET_KEY_MISSING when the node has no key. */

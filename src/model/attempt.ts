@@ -52,6 +52,8 @@ export interface Settlement {
   readonly state: OutcomeState;
   readonly effect: EffectKind;
   readonly output: JsonObject | undefined;
+  /** Steps that it adds, as the controller said; not looked at. */
+  readonly steps: unknown;
   readonly error: ErrorRecord | undefined;
   /** Whether a person is needed. */
   readonly needsPerson: boolean;
@@ -90,7 +92,7 @@ export function firstAction(item: QueueItem, call: StepCall): Next {
 export function afterAnswer(answer: ExecuteResult | PollResult, context: AttemptContext): Next {
   switch (answer.kind) {
     case 'done':
-      return settle(OutcomeState.SUCCEEDED, EffectKind.SOME, { output: answer.output });
+      return settle(OutcomeState.SUCCEEDED, EffectKind.SOME, answer);
     case 'pending':
       return {
         kind: 'poll',
@@ -202,7 +204,7 @@ export function afterProbe(
   const { item, isStopping } = context;
   switch (answer.kind) {
     case 'done':
-      return settle(OutcomeState.SUCCEEDED, EffectKind.SOME, { output: answer.output });
+      return settle(OutcomeState.SUCCEEDED, EffectKind.SOME, answer);
     case 'pending':
       return {
         kind: 'poll',
@@ -270,6 +272,7 @@ export function giveUp(broken: CallBroken): Next {
       state: OutcomeState.UNKNOWN,
       effect: EffectKind.UNKNOWN,
       output: undefined,
+      steps: undefined,
       error,
       needsPerson: true,
     },
@@ -286,12 +289,10 @@ function clearUp(item: QueueItem, call: StepCall, afterMs: number): Next {
 function settle(
   state: OutcomeState,
   effect: EffectKind,
-  result: { readonly output?: JsonObject; readonly error?: ErrorRecord },
+  result: { readonly output?: JsonObject; readonly steps?: unknown; readonly error?: ErrorRecord },
 ): Next {
-  return {
-    kind: 'settle',
-    settlement: { state, effect, output: result.output, error: result.error, needsPerson: false },
-  };
+  const { output, steps, error } = result;
+  return { kind: 'settle', settlement: { state, effect, output, steps, error, needsPerson: false } };
 }
 
 function progressOf(answer: { progressPercent?: number; progressMessage?: string }): Progress | undefined {

@@ -127,6 +127,18 @@ export function topologicalOrder(graph: Graph): number[] {
   return order;
 }
 
+/** These nodes and all that they wait for, directly or through others. */
+export function withAncestors(graph: Graph, nodes: Iterable<number>): Set<number> {
+  const found = new Set<number>();
+  const stack = [...nodes];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (found.has(node)) continue;
+    found.add(node);
+    stack.push(...(graph.predecessors[node] ?? []));
+  }
+  return found;
+}
+
 /**
  * For each step, in which wave it can start at the earliest: the longest chain of steps before it.
  */

@@ -27,6 +27,10 @@ export const limits = {
   outputBytesMax: 1024 * kibibyte,
   /** A workflow's own output, and a signal's payload, as JSON. */
   workflowOutputBytesMax: 64 * kibibyte,
+  /** Steps that one step adds while it runs. */
+  addedStepsMax: 100,
+  /** The same as stored: they are written with the step's outcome, in one transaction. */
+  addedBytesMax: 128 * kibibyte,
   /** A child's plan as stored: it is written with the step that starts it, in one transaction. */
   childPlanBytesMax: 256 * kibibyte,
   /** Levels of children below a root. */

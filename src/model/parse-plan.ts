@@ -45,6 +45,7 @@ export function parseStep(spec: StepSpec, at: string, violations: Violations): P
     timeoutMs: parseMs(spec.timeout, limits.timeoutMsMin, limits.timeoutMsMax, `${at}.timeout`, violations),
     ...parseNodes(spec.nodes, `${at}.nodes`, violations),
     locks: parseStepLocks(spec.locks, `${at}.locks`, violations),
+    addedBy: '',
   };
 }
 

@@ -55,6 +55,18 @@ export function planOfChunks(chunks: readonly PlanChunk[]): Plan {
   );
 }
 
+/** The plan with what one of its steps has added. */
+export function extendPlan(plan: Plan, { steps, methods }: PlanChunk): Plan {
+  const isNew = ({ controller, method }: PlanMethod): boolean =>
+    !plan.methods.some((known) => known.controller === controller && known.method === method);
+  return createPlan(
+    [...plan.steps, ...steps],
+    plan.groups,
+    [...plan.methods, ...methods.filter(isNew)],
+    plan.output,
+  );
+}
+
 /** The step; of an undo, the undone one. Undefined if the plan has none of that id. */
 export function findStep(plan: Plan, id: StepId): PlanStep | undefined {
   const index = plan.indexOf.get(undoneOf(id));

@@ -3,6 +3,7 @@ import { durationToMs, msToDuration } from '../base/duration.js';
 import type { JsonObject } from '../base/json.js';
 import type {
   CallContext,
+  Done,
   Effect,
   ExecuteResult,
   Failed,
@@ -21,6 +22,7 @@ import {
   type ProbeResponse,
   type StepOutcome,
 } from '../gen/wire/steplock/v1/controller_service.js';
+import { StepSpec } from '../gen/wire/steplock/v1/plan.js';
 import { Direction, Effect as WireEffect, StepState } from '../gen/wire/steplock/v1/workflow.js';
 
 const defaultPollMs = 1_000;
@@ -148,7 +150,7 @@ function fromWireFailed({ reason, message, retryable, effect }: WireFailed): Fai
 export function toWireResult(result: ExecuteResult): ExecuteResponse {
   switch (result.kind) {
     case 'done':
-      return { result: { $case: 'done', value: { output: result.output } } };
+      return { result: { $case: 'done', value: toWireDone(result) } };
     case 'pending':
       return { result: { $case: 'pending', value: toWirePending(result) } };
     case 'failed':
@@ -166,7 +168,7 @@ export function toWirePollResult(result: PollResult): PollResponse {
 export function toWireProbeResult(result: ProbeResult): ProbeResponse {
   switch (result.kind) {
     case 'done':
-      return { result: { $case: 'done', value: { output: result.output } } };
+      return { result: { $case: 'done', value: toWireDone(result) } };
     case 'pending':
       return { result: { $case: 'pending', value: toWirePending(result) } };
     case 'not-done':
@@ -212,6 +214,23 @@ export function fromWireProbeResult({ result }: ProbeResponse): ProbeResult {
   }
 }
 
-function fromWireDone({ output }: WireDone): { kind: 'done'; output: JsonObject } {
-  return { kind: 'done', output: output ?? {} };
+function toWireDone({ output, steps }: Done): WireDone {
+  return { output, addedSteps: steps === undefined ? [] : toSpecs(steps) };
+}
+
+/** What its author wrote is no more than he says it is: what is no step is sent as an empty one, which is refused by name. */
+function toSpecs(steps: unknown): StepSpec[] {
+  const list: unknown[] = Array.isArray(steps) ? steps : [steps];
+  return list.map((step) => {
+    try {
+      return StepSpec.fromJSON(step);
+    } catch {
+      return StepSpec.fromPartial({});
+    }
+  });
+}
+
+function fromWireDone({ output, addedSteps }: WireDone): Done {
+  const steps = addedSteps.map((step) => StepSpec.toJSON(step) as JsonObject);
+  return { kind: 'done', output: output ?? {}, ...(steps.length === 0 ? {} : { steps }) };
 }

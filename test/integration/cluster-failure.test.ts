@@ -3,8 +3,11 @@
  * within its lease's time and a little, and whatever the gone one still does or says, each step has one outcome.
  */
 import { expect } from 'chai';
-import { done } from '../../src/controller.js';
+import type { WorkflowId } from '../../src/base/ids.js';
+import { done, type JsonObject } from '../../src/controller.js';
+import { StepSpec } from '../../src/gen/wire/steplock/v1/plan.js';
 import { WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
+import { shardOf } from '../../src/store/keys.js';
 import { eventually } from '../support/eventually.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { Cluster, shards } from './support/cluster.js';
@@ -117,6 +120,40 @@ describe('A node that is gone', function () {
     }
     expect(gone.script.callsOf('cut')).to.have.length(steps.length);
     await cluster.ownsShards({ n1: shards / 3, n2: shards / 3, n3: shards / 3 });
+  });
+
+  it('owns a workflow whose step, on another node, adds steps at that moment: none of them is lost', async () => {
+    const labels = { job: 'hard' };
+    const runs = await cluster.join('n2', { labels });
+    await cluster.ownsShards({ n1: shards / 2, n2: shards / 2 });
+    const { engine } = cluster.rig('n1').node.api.runtime.membership!;
+    const ids = Array.from({ length: 6 }, (_, n) => `adds-${n}` as WorkflowId);
+    const owned = ids.filter((id) => engine.ownsShard(shardOf(id, shards)));
+    expect(owned).to.not.deep.equal([]);
+    const gate = createGate();
+    const added = StepSpec.toJSON(step('a-x')) as JsonObject;
+    for (const id of owned) {
+      runs.script.script(id, 'a', async (context) => {
+        await gate.pass(context);
+        return done({}, [added]);
+      });
+      const steps = [
+        { ...step('a', 'make', { group: 'g' }), nodes: { neighborhood: '', labels } },
+        step('b', 'make', { needs: ['g'] }),
+      ];
+      await runs.submit({ steps, groups: [{ id: 'g', dependsOn: [] }] }, { workflowId: id });
+      await runs.script.called(id, 'a');
+    }
+
+    await cluster.revoke('n1');
+    gate.open();
+    for (const id of owned) {
+      const name = `workflows/${id}`;
+      expect((await runs.restedAs(name, SUCCEEDED)).graphRevision).to.equal(1);
+      const [x, b] = [await runs.step(name, 'a-x'), await runs.step(name, 'b')];
+      expect(x.addedBy).to.equal('a');
+      expect(b.queueTime!.getTime()).to.be.at.least(x.endTime!.getTime());
+    }
   });
 
   it('robbed of its lease: it stops what it runs, joins anew, and its steps are run again once', async () => {

@@ -96,6 +96,18 @@ describe('Remote controllers', function () {
     expect(rig.log.text).to.not.contain('"there"');
   });
 
+  it('adds steps, and is told by their failure when they are none', async () => {
+    const { name } = await submit('adds', 'repeat', 'add', { with: { steps: 1 } });
+    await rig.restedAs(name, WorkflowState.SUCCEEDED);
+    expect(callsOf(controller, 'adds').map((call) => call.step)).to.deep.equal(['a', 'a-x']);
+    const { addedBy, spec } = await rig.step(name, 'a-x');
+    expect([addedBy, spec?.timeout?.seconds]).to.deep.equal(['a', '30']);
+    const refused = await submit('adds-wrongly', 'repeat', 'add', { with: { steps: 2 } });
+    await rig.restedAs(refused.name, WorkflowState.ROLLED_BACK);
+    const { error } = await rig.step(refused.name, 'a');
+    expect(error?.message).to.equal('added_steps[1].id: must begin with "a-"');
+  });
+
   it('is told to stop by a cancellation and by a deadline', async () => {
     const cancelled = await submit('cancelled', 'repeat', 'hang');
     await untilCalled('cancelled', 'execute');

@@ -13,7 +13,7 @@ import { PlanCache } from '../../src/engine/plan-cache.js';
 import { beginAttempt, type Reserve } from '../../src/engine/release.js';
 import { Run } from '../../src/engine/run.js';
 import { Turn } from '../../src/engine/turn.js';
-import type { PlanGroup, PlanStep } from '../../src/gen/store/steplock/store/v1/plan.js';
+import { PlanChunk, type PlanGroup, type PlanStep } from '../../src/gen/store/steplock/store/v1/plan.js';
 import {
   EffectKind,
   IncidentRecord,
@@ -36,7 +36,15 @@ import { decodeRecord, encodeRecord } from '../../src/store/records.js';
 import type { Op, Store } from '../../src/store/store.js';
 import { checkUnit } from '../../src/store/unit.js';
 import { FakeClock } from './fake-clock.js';
-import { planMethod, stepError, stepRecord, verbRecord, workflowHead, workflowKey } from './records.js';
+import {
+  planChunk,
+  planMethod,
+  stepError,
+  stepRecord,
+  verbRecord,
+  workflowHead,
+  workflowKey,
+} from './records.js';
 
 /** What is driven. */
 export interface DrivenOptions {
@@ -52,6 +60,8 @@ export interface DrivenOptions {
 export interface End {
   readonly state: OutcomeState;
   readonly effect?: EffectKind;
+  /** What it adds. */
+  readonly added?: PlanChunk;
 }
 
 export const succeeded: End = { state: OutcomeState.SUCCEEDED };
@@ -85,9 +95,13 @@ export class DrivenWorkflow {
     const store = createEmbeddedStore({ clock: new FakeClock() });
     const plan = createPlan(steps, options.groups ?? [], [planMethod('make'), planMethod('unmake')]);
     const plans = new PlanCache(100_000);
-    const head = workflowHead(options.head);
+    const { groups } = plan;
+    const extent = { chunks: 1, steps: steps.length, groups: groups.length, bytes: 1, hash: 'hash' };
+    const head = workflowHead({ plan: { ...extent, graphRevision: 0 }, ...options.head });
     plans.put(head.uid, 0, plan);
+    const chunk = planChunk([...steps], [...plan.methods], [...groups]);
     const { revision: epoch } = await put(store, keys.shard(workflowKey.shard), Buffer.from('owner'));
+    await put(store, keys.chunk('plan', workflowKey, 0), encodeRecord(PlanChunk, chunk));
     await put(store, keys.head(workflowKey), encodeRecord(WorkflowHead, head));
     await put(store, keys.live(workflowKey), encodeRecord(LiveRecord, liveRecordOf(head)));
     const driven = new DrivenWorkflow(store, plans, await load(store, plans), options);
@@ -188,6 +202,7 @@ export class DrivenWorkflow {
       series: item.series,
       ...(end.effect === undefined ? {} : { effect: end.effect }),
       ...(error === undefined ? {} : { error }),
+      ...(end.added === undefined ? {} : { added: end.added }),
     });
     const needsPerson =
       end.state === OutcomeState.UNKNOWN || (step.startsWith('undo.') && error !== undefined);

@@ -2,7 +2,13 @@
 import type { WorkflowId } from '../../src/base/ids.js';
 import type { JsonObject } from '../../src/base/json.js';
 import type { ControllerDescription, MethodDescription } from '../../src/contract/contract.js';
-import { UndoKind, type PlanMethod, type PlanStep } from '../../src/gen/store/steplock/store/v1/plan.js';
+import {
+  UndoKind,
+  type PlanChunk,
+  type PlanGroup,
+  type PlanMethod,
+  type PlanStep,
+} from '../../src/gen/store/steplock/store/v1/plan.js';
 import {
   EffectKind,
   OutcomeState,
@@ -54,8 +60,18 @@ export function planStep(id: string, patch: Partial<PlanStep> = {}): PlanStep {
     neighborhood: '',
     nodeLabels: {},
     locks: [],
+    addedBy: '',
     ...patch,
   };
+}
+
+/** A part of a plan. */
+export function planChunk(
+  steps: PlanStep[],
+  methods: PlanMethod[] = [],
+  groups: PlanGroup[] = [],
+): PlanChunk {
+  return { unitId: '', steps, groups, methods, output: Buffer.alloc(0) };
 }
 
 /** A method as a frozen plan has it. */

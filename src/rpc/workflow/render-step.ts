@@ -34,12 +34,13 @@ export function renderStep(view: WorkflowView, id: StepId): Step | undefined {
     direction: isUndo(id) ? Direction.UNDO : Direction.FORWARD,
     state: stateOf(view, id),
     spec: renderSpec(spec),
+    addedBy: spec.addedBy,
     waitsFor: isUndo(id) ? [] : [...new Set([...spec.dependsOn, ...spec.impliedDependsOn])],
     ...(record === undefined ? ofItem(item ?? emptyItem) : ofRecord(record)),
   };
 }
 
-type Lived = Omit<Step, 'name' | 'id' | 'direction' | 'state' | 'spec' | 'waitsFor'>;
+type Lived = Omit<Step, 'name' | 'id' | 'direction' | 'state' | 'spec' | 'waitsFor' | 'addedBy'>;
 type ShownItem = Pick<
   QueueItem,
   | 'attempt'

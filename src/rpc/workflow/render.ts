@@ -55,6 +55,7 @@ export function renderHead(head: WorkflowHead, headRevision: number): Workflow {
     lockWaits: [],
     parent: parent === undefined ? '' : stepName(parent.workflowId, parent.step),
     root: parent === undefined ? '' : workflowName(parent.rootId),
+    graphRevision: head.plan?.graphRevision ?? 0,
   };
 }
 

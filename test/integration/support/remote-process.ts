@@ -32,6 +32,15 @@ async function execute(context: CallContext, args: JsonObject): Promise<ExecuteR
           reject(new Error('aborted'));
         });
       });
+    case 'add': {
+      const call = { controller: 'remote', method: 'repeat', arguments: { how: 'ok' } };
+      const timeout = { seconds: '30', nanos: 0 };
+      const steps = [
+        { id: `${context.step}-x`, call, timeout },
+        { id: 'nobody-s', call },
+      ];
+      return done({ step: context.step }, steps.slice(0, args['steps'] as number));
+    }
     default:
       return done({ step: context.step });
   }

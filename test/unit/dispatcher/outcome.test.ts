@@ -24,6 +24,7 @@ function settlement(patch: Partial<Settlement>): Settlement {
     state: SUCCEEDED,
     effect: EffectKind.SOME,
     output: undefined,
+    steps: undefined,
     error: undefined,
     needsPerson: false,
     ...patch,
@@ -39,6 +40,7 @@ function outcome(given: Settlement, patch: Partial<OutcomeContext> = {}): Outcom
     vault: { open: async () => await Promise.resolve(''), seal: (text, uid) => `sealed(${text},${uid})` },
     secrets: new Set(['hunter22']),
     nowMs: 9,
+    added: undefined,
     ...patch,
   });
 }

@@ -19,6 +19,10 @@ const done: { kind: 'done'; output: JsonObject } = {
   kind: 'done',
   output: { x: [1, null, { y: 'ü' }], empty: {} },
 };
+const adding = {
+  ...done,
+  steps: [{ id: 'a-x', call: { controller: 'c', method: 'm', arguments: { n: 1 } }, dependsOn: ['a'] }],
+};
 const pending = { kind: 'pending', task: 't', pollAfterMs: 1_500 } as const;
 const shown = { ...pending, progressPercent: 40, progressMessage: 'half' } as const;
 const failures = (['none', 'some', 'unknown'] as const).flatMap((effect) =>
@@ -29,7 +33,7 @@ const failures = (['none', 'some', 'unknown'] as const).flatMap((effect) =>
 
 describe('A controller’s answer over the wire', () => {
   it('to a call is what it was', () => {
-    const results: ExecuteResult[] = [done, shown, ...failures];
+    const results: ExecuteResult[] = [done, adding, shown, ...failures];
     for (const result of results) {
       const bytes = ExecuteResponse.encode(toWireResult(result)).finish();
       expect(fromWireResult(ExecuteResponse.decode(bytes))).to.deep.equal(result);
@@ -37,7 +41,7 @@ describe('A controller’s answer over the wire', () => {
   });
 
   it('to a poll is what it was', () => {
-    const results: PollResult[] = [done, shown, ...failures, { kind: 'unknown', message: '?' }];
+    const results: PollResult[] = [done, adding, shown, ...failures, { kind: 'unknown', message: '?' }];
     for (const result of results) {
       const bytes = PollResponse.encode(toWirePollResult(result)).finish();
       expect(fromWirePollResult(PollResponse.decode(bytes))).to.deep.equal(result);
@@ -46,7 +50,7 @@ describe('A controller’s answer over the wire', () => {
 
   it('to a probe is what it was', () => {
     const notDone = (['none', 'some'] as const).map((effect) => ({ kind: 'not-done', effect }) as const);
-    const results: ProbeResult[] = [done, shown, ...notDone, { kind: 'unknown', message: '?' }];
+    const results: ProbeResult[] = [done, adding, shown, ...notDone, { kind: 'unknown', message: '?' }];
     for (const result of results) {
       const bytes = ProbeResponse.encode(toWireProbeResult(result)).finish();
       expect(fromWireProbeResult(ProbeResponse.decode(bytes))).to.deep.equal(result);

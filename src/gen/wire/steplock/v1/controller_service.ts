@@ -18,7 +18,7 @@ import {
 import { Duration } from "../../google/protobuf/duration.js";
 import { Struct } from "../../google/protobuf/struct.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { Irreversible, NoUndoNeeded, RetryPolicy } from "./plan.js";
+import { Irreversible, NoUndoNeeded, RetryPolicy, StepSpec } from "./plan.js";
 import {
   Direction,
   directionFromJSON,
@@ -192,7 +192,19 @@ export interface ExecuteResponse {
 /** It is done. */
 export interface Done {
   /** What the method returns; at most 1 MiB as JSON. */
-  output?: { [key: string]: any } | undefined;
+  output?:
+    | { [key: string]: any }
+    | undefined;
+  /**
+   * OPTIONAL. Steps that the workflow gets in addition, at most 100; not from an undo. They are recorded with the outcome.
+   * Each id begins with this step's id and a hyphen, and with no longer id of a step of the plan and a hyphen. Each waits
+   * for this step, and for what it names: steps of this answer, and steps and groups of the plan. They belong to this
+   * step's group, so that who waits for the group waits for them too, and therefore wait for no group that this step has
+   * not waited for, nor for a step that does; what waits for this step alone does not wait for them. The workflow must have
+   * locked what they lock. A method that the plan calls already is meant as the plan has it. An answer that breaks a rule,
+   * or those of a plan, makes the step FAILED with INVALID_OUTPUT, as one that has taken effect.
+   */
+  addedSteps: StepSpec[];
 }
 
 /** It goes on outside. */
@@ -1608,13 +1620,16 @@ export const ExecuteResponse: MessageFns<ExecuteResponse> = {
 };
 
 function createBaseDone(): Done {
-  return { output: undefined };
+  return { output: undefined, addedSteps: [] };
 }
 
 export const Done: MessageFns<Done> = {
   encode(message: Done, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.output !== undefined) {
       Struct.encode(Struct.wrap(message.output), writer.uint32(10).fork()).join();
+    }
+    for (const v of message.addedSteps) {
+      StepSpec.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -1640,6 +1655,14 @@ export const Done: MessageFns<Done> = {
             message.output = Struct.unwrap(Struct.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.addedSteps.push(StepSpec.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1653,13 +1676,23 @@ export const Done: MessageFns<Done> = {
   },
 
   fromJSON(object: any): Done {
-    return { output: isObject(object.output) ? object.output : undefined };
+    return {
+      output: isObject(object.output) ? object.output : undefined,
+      addedSteps: globalThis.Array.isArray(object?.addedSteps)
+        ? object.addedSteps.map((e: any) => StepSpec.fromJSON(e))
+        : globalThis.Array.isArray(object?.added_steps)
+        ? object.added_steps.map((e: any) => StepSpec.fromJSON(e))
+        : [],
+    };
   },
 
   toJSON(message: Done): unknown {
     const obj: any = {};
     if (message.output !== undefined) {
       obj.output = message.output;
+    }
+    if (message.addedSteps?.length) {
+      obj.addedSteps = message.addedSteps.map((e) => StepSpec.toJSON(e));
     }
     return obj;
   },
@@ -1670,6 +1703,7 @@ export const Done: MessageFns<Done> = {
   fromPartial(object: DeepPartial<Done>): Done {
     const message = createBaseDone();
     message.output = object.output ?? undefined;
+    message.addedSteps = object.addedSteps?.map((e) => StepSpec.fromPartial(e)) || [];
     return message;
   },
 };

@@ -673,7 +673,7 @@ export interface Workflow {
     | undefined;
   /** The names of its open incidents, `incidents/{incident}`; at most 20. */
   incidents: string[];
-  /** SHA-256 of the plan, in hexadecimal. */
+  /** SHA-256 of the plan as it was started, in hexadecimal. Steps that were added since are not in it, see graph_revision. */
   planHash: string;
   /** What operators did to it, oldest first; the last 50. */
   history: Mark[];
@@ -691,7 +691,11 @@ export interface Workflow {
   /** Of a child: `workflows/{workflow}`, the workflow without a parent that it belongs to in the end. */
   root: string;
   /** What it returns, once it has succeeded, if its plan says so. Secrets in it are sealed. */
-  output?: { [key: string]: any } | undefined;
+  output?:
+    | { [key: string]: any }
+    | undefined;
+  /** How often a running step has added steps, see Done.added_steps. */
+  graphRevision: number;
 }
 
 /** What stands in the way of a workflow that waits for its locks. */
@@ -820,6 +824,8 @@ export interface Step {
   waitsFor: string[];
   /** Of a step that started one: `workflows/{workflow}`, the child. */
   child: string;
+  /** The id of the step that added it while the workflow was running; empty for a step of the plan as it was started. */
+  addedBy: string;
 }
 
 /** One call of a step. */
@@ -1250,6 +1256,7 @@ function createBaseWorkflow(): Workflow {
     parent: "",
     root: "",
     output: undefined,
+    graphRevision: 0,
   };
 }
 
@@ -1314,6 +1321,9 @@ export const Workflow: MessageFns<Workflow> = {
     }
     if (message.output !== undefined) {
       Struct.encode(Struct.wrap(message.output), writer.uint32(162).fork()).join();
+    }
+    if (message.graphRevision !== 0) {
+      writer.uint32(168).uint32(message.graphRevision);
     }
     return writer;
   },
@@ -1491,6 +1501,14 @@ export const Workflow: MessageFns<Workflow> = {
             message.output = Struct.unwrap(Struct.decode(reader, reader.uint32()));
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.graphRevision = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1551,6 +1569,11 @@ export const Workflow: MessageFns<Workflow> = {
       parent: isSet(object.parent) ? globalThis.String(object.parent) : "",
       root: isSet(object.root) ? globalThis.String(object.root) : "",
       output: isObject(object.output) ? object.output : undefined,
+      graphRevision: isSet(object.graphRevision)
+        ? globalThis.Number(object.graphRevision)
+        : isSet(object.graph_revision)
+        ? globalThis.Number(object.graph_revision)
+        : 0,
     };
   },
 
@@ -1616,6 +1639,9 @@ export const Workflow: MessageFns<Workflow> = {
     if (message.output !== undefined) {
       obj.output = message.output;
     }
+    if (message.graphRevision !== 0) {
+      obj.graphRevision = Math.round(message.graphRevision);
+    }
     return obj;
   },
 
@@ -1650,6 +1676,7 @@ export const Workflow: MessageFns<Workflow> = {
     message.parent = object.parent ?? "";
     message.root = object.root ?? "";
     message.output = object.output ?? undefined;
+    message.graphRevision = object.graphRevision ?? 0;
     return message;
   },
 };
@@ -2285,6 +2312,7 @@ function createBaseStep(): Step {
     nextAttemptTime: undefined,
     waitsFor: [],
     child: "",
+    addedBy: "",
   };
 }
 
@@ -2349,6 +2377,9 @@ export const Step: MessageFns<Step> = {
     }
     if (message.child !== "") {
       writer.uint32(162).string(message.child);
+    }
+    if (message.addedBy !== "") {
+      writer.uint32(170).string(message.addedBy);
     }
     return writer;
   },
@@ -2526,6 +2557,14 @@ export const Step: MessageFns<Step> = {
             message.child = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.addedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2592,6 +2631,11 @@ export const Step: MessageFns<Step> = {
         ? object.waits_for.map((e: any) => globalThis.String(e))
         : [],
       child: isSet(object.child) ? globalThis.String(object.child) : "",
+      addedBy: isSet(object.addedBy)
+        ? globalThis.String(object.addedBy)
+        : isSet(object.added_by)
+        ? globalThis.String(object.added_by)
+        : "",
     };
   },
 
@@ -2657,6 +2701,9 @@ export const Step: MessageFns<Step> = {
     if (message.child !== "") {
       obj.child = message.child;
     }
+    if (message.addedBy !== "") {
+      obj.addedBy = message.addedBy;
+    }
     return obj;
   },
 
@@ -2687,6 +2734,7 @@ export const Step: MessageFns<Step> = {
     message.nextAttemptTime = object.nextAttemptTime ?? undefined;
     message.waitsFor = object.waitsFor?.map((e) => e) || [];
     message.child = object.child ?? "";
+    message.addedBy = object.addedBy ?? "";
     return message;
   },
 };

@@ -47,7 +47,10 @@ export namespace UndoKind {
   export type UNRECOGNIZED = typeof UndoKind.UNRECOGNIZED;
 }
 
-/** plan/{shard}/{workflow}/{chunk}: a part of a plan. A frozen plan has every default filled in. */
+/**
+ * plan/{shard}/{workflow}/{chunk}: a part of a plan. A frozen plan has every default filled in. What one step adds while the
+ * workflow runs is a chunk of its own.
+ */
 export interface PlanChunk {
   /** The unit that wrote it. */
   unitId: string;
@@ -55,7 +58,7 @@ export interface PlanChunk {
   steps: PlanStep[];
   /** Groups. */
   groups: PlanGroup[];
-  /** Methods that the steps name, as they were described at the start. */
+  /** Methods that the steps name, as they were described at the start, or when they were added. The first one of a name counts. */
   methods: PlanMethod[];
   /** In the first chunk: the workflow's own output as JSON, references unresolved; empty for none. */
   output: Buffer;
@@ -126,6 +129,8 @@ export interface PlanStep {
   nodeLabels: { [key: string]: string };
   /** What it locks. */
   locks: LockNeed[];
+  /** The step that added it; empty for a step of the plan as it was started. */
+  addedBy: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -473,6 +478,7 @@ function createBasePlanStep(): PlanStep {
     neighborhood: "",
     nodeLabels: {},
     locks: [],
+    addedBy: "",
     _unknownFields: {},
   };
 }
@@ -544,6 +550,9 @@ export const PlanStep: MessageFns<PlanStep> = {
     });
     for (const v of message.locks) {
       LockNeed.encode(v!, writer.uint32(178).fork()).join();
+    }
+    if (message.addedBy !== "") {
+      writer.uint32(186).string(message.addedBy);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -748,6 +757,14 @@ export const PlanStep: MessageFns<PlanStep> = {
             message.locks.push(LockNeed.decode(reader, reader.uint32()));
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.addedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -803,6 +820,7 @@ export const PlanStep: MessageFns<PlanStep> = {
       {},
     );
     message.locks = object.locks?.map((e) => LockNeed.fromPartial(e)) || [];
+    message.addedBy = object.addedBy ?? "";
     return message;
   },
 };

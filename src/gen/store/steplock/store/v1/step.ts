@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { PlanChunk } from "./plan.js";
 import { ErrorRecord, HeadState, MarkRecord } from "./workflow.js";
 
 /** How a step, or an undo, ended. */
@@ -99,6 +100,8 @@ export interface StepRecord {
   child: string;
   /** The child's shard. */
   childShard: number;
+  /** Steps that it has added, frozen. The owner copies them into the plan; whether it has tells whether the plan has them. */
+  added?: PlanChunk | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -273,6 +276,7 @@ function createBaseStepRecord(): StepRecord {
     permits: [],
     child: "",
     childShard: 0,
+    added: undefined,
     _unknownFields: {},
   };
 }
@@ -332,6 +336,9 @@ export const StepRecord: MessageFns<StepRecord> = {
     }
     if (message.childShard !== 0) {
       writer.uint32(144).uint32(message.childShard);
+    }
+    if (message.added !== undefined) {
+      PlanChunk.encode(message.added, writer.uint32(154).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -501,6 +508,14 @@ export const StepRecord: MessageFns<StepRecord> = {
             message.childShard = reader.uint32();
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.added = PlanChunk.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -548,6 +563,9 @@ export const StepRecord: MessageFns<StepRecord> = {
     message.permits = object.permits?.map((e) => e) || [];
     message.child = object.child ?? "";
     message.childShard = object.childShard ?? 0;
+    message.added = (object.added !== undefined && object.added !== null)
+      ? PlanChunk.fromPartial(object.added)
+      : undefined;
     return message;
   },
 };

@@ -310,9 +310,9 @@ export interface PlanExtent {
   groups: number;
   /** Bytes in all. */
   bytes: number;
-  /** SHA-256 in hexadecimal; empty for a draft. */
+  /** SHA-256 of the plan as it was started, in hexadecimal; empty for a draft. */
   hash: string;
-  /** Rises with each step added while running. */
+  /** Rises with each step that adds others while it runs, by one chunk each. */
   graphRevision: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
