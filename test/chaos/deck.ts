@@ -22,7 +22,10 @@ export const etcdFaults = [
 ] as const;
 
 /** Within etcd, where it has fault points. */
-export const insideFaults = ['etcd slow before the WAL is synced', 'etcd panics before the WAL is synced'] as const;
+export const insideFaults = [
+  'etcd slow before the WAL is synced',
+  'etcd panics before the WAL is synced',
+] as const;
 
 /** With nothing else beside it. */
 export const soloFaults = ['node killed, all else well', 'everything killed'] as const;

@@ -40,7 +40,8 @@ export class Faults {
     const node = stage.nodes[randomBelow(random, stage.nodes.length)];
     const member = stage.etcd.members[randomBelow(random, stage.etcd.members.length)];
     if (node === undefined || member === undefined) throw new Error('The stage is empty');
-    say(`${kind} (${kind.includes('etcd') && !kind.startsWith('node') ? member.name : node.name})`);
+    const where = kind.startsWith('node') ? node.name : kind.startsWith('etcd member') ? member.name : '';
+    say(`${kind} ${where}`);
     await this.#bring(kind, node, member);
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
   }
@@ -149,9 +150,12 @@ export class Faults {
     const before = await stage.etcd.leader();
     const loss = this.#gone(kind, node, before?.term);
     await node.process.end('SIGKILL');
-    await eventually(() => {
-      if ((loss?.waiting.size ?? 0) > 0) throw new Error('Steps still wait');
-    }, 3 * leaseTtlMs + 3_000).catch(() => undefined);
+    await eventually(
+      () => {
+        if ((loss?.waiting.size ?? 0) > 0) throw new Error('Steps still wait');
+      },
+      3 * leaseTtlMs + 3_000,
+    ).catch(() => undefined);
     const after = await stage.etcd.leader();
     if (loss !== undefined) loss.hadOneLeader = before !== undefined && before.term === after?.term;
     node.process.start();

@@ -51,7 +51,9 @@ export class StoreHistory {
 
   /** Whether that membership has ended. */
   hasEnded(node: string, session: number): boolean {
-    return this.#lives.get(node)?.some((life) => life.session === session && life.endedAt !== undefined) ?? false;
+    return (
+      this.#lives.get(node)?.some((life) => life.session === session && life.endedAt !== undefined) ?? false
+    );
   }
 
   /** The session that the node has now. */

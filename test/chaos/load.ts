@@ -3,12 +3,18 @@
  * id to another one when a node does not answer, some of them cancelled; and an operator who retries what waits for a
  * person.
  */
+import { allowManyListeners } from '../../src/base/abort.js';
 import { sleep, systemClock } from '../../src/base/clock.js';
 import { newUuid } from '../../src/base/ids.js';
 import { randomBelow, systemRandom, type Random } from '../../src/base/random.js';
 import { msToDuration } from '../../src/base/duration.js';
 import { connect, isReason, type SteplockClient } from '../../src/client/index.js';
-import { Direction, RunningSteps, StepState, WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
+import {
+  Direction,
+  RunningSteps,
+  StepState,
+  WorkflowState,
+} from '../../src/gen/wire/steplock/v1/workflow.js';
 import type { StepFacts, WorkflowFacts } from './checker.js';
 import { drawPlan, isMaker, type ChaosPlan, type PlanTastes } from './plans.js';
 
@@ -63,6 +69,7 @@ export class Load {
   /** Starts so many users, each with one workflow at a time, and the operator. */
   start(users: number): void {
     const { signal } = this.#abort;
+    allowManyListeners(signal);
     const onError = (error: unknown): void => {
       if (!signal.aborted) this.strange.push(String(error));
     };
@@ -199,11 +206,15 @@ export class Load {
 
   async #factsOf({ id, plan, wasCancelled }: Submitted): Promise<WorkflowFacts> {
     const name = `workflows/${id}`;
-    const { workflow } = await this.#ask(async ({ workflows }) => await workflows.getWorkflow({ name }));
-    const { steps } = await this.#ask(
-      async ({ workflows }) =>
-        await workflows.listSteps({ parent: name, pageSize: 100, pageToken: '', states: [] }),
-    );
+    const found = await this.#ask(async ({ workflows }) => {
+      const { workflow } = await workflows.getWorkflow({ name });
+      const { steps } = await workflows.listSteps({ parent: name, pageSize: 100, pageToken: '', states: [] });
+      return { workflow, steps };
+    }).catch((error: unknown) => {
+      if (!isReason(error, 'WORKFLOW_NOT_FOUND')) throw error;
+      return undefined;
+    });
+    const { workflow, steps } = found ?? { steps: [] };
     const states = new Map(
       steps.filter(({ direction }) => direction === Direction.FORWARD).map((step) => [step.id, step.state]),
     );
@@ -211,7 +222,7 @@ export class Load {
     return {
       id,
       uid,
-      state: nameOf(WorkflowState, state),
+      state: found === undefined ? 'NOT THERE' : nameOf(WorkflowState, state),
       expected: plan.expected,
       wasCancelled,
       steps: plan.steps.map(({ id: step, dependsOn, action }): StepFacts => ({

@@ -65,7 +65,8 @@ function drawStep(
   tastes: PlanTastes,
 ): StepSpec {
   const method = random.next() < 0.2 ? 'check' : (makers[randomBelow(random, makers.length)] ?? 'check');
-  const controller = random.next() < tastes.localShare ? 'local' : (remotes[randomBelow(random, 2)] ?? 'local');
+  const controller =
+    random.next() < tastes.localShare ? 'local' : (remotes[randomBelow(random, 2)] ?? 'local');
   const script: Script = {
     ms: randomBelow(random, tastes.workMsMax),
     failures: random.next() < 0.1 ? 1 + randomBelow(random, 2) : 0,

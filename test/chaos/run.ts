@@ -24,6 +24,10 @@ export interface ChaosOptions extends StageOptions {
   /** Brings faults about instead of the decks, until it ends. */
   readonly script?: (faults: Faults, stage: Stage) => Promise<void>;
   readonly say: (text: string) => void;
+  /** After the last fault, everything has to end within this. @default 90 s */
+  readonly finishMs?: number;
+  /** Whether logs and data stay when something was found. @default true */
+  readonly keepsFiles?: boolean;
 }
 
 /** What came of it. */
@@ -45,8 +49,7 @@ export interface ChaosResult {
   readonly directory: string;
 }
 
-/** After the last fault, everything has to end within this. */
-const finishMs = 90_000;
+const finishMsDefault = 90_000;
 
 /** Runs. The stage's files stay if anything was found. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -81,8 +84,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await (options.script ?? decks(options, startMs, timed))(faults, stage);
     timed('the last fault is over');
     await stage.heal();
-    await load.finish(finishMs);
+    await load.finish(options.finishMs ?? finishMsDefault);
+    timed('the load is over');
     await observer.catchUp();
+    timed('the history is complete');
     const minutes = (systemClock.monotonicMs() - startMs) / 60_000;
     const workflows = await load.facts();
     const entries = parseLog(await readFile(stage.arrayLog, 'utf8'));
@@ -109,7 +114,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     load.close();
     await observer.close();
     await stage.stop();
-    if (isClean) await stage.remove();
+    if (isClean || options.keepsFiles === false) await stage.remove();
     else say(`logs and data: ${stage.directory}`);
   }
 }

@@ -15,7 +15,7 @@ export async function usualOptions(): Promise<Omit<ChaosOptions, 'seed' | 'minut
     hasFaultPoints: named === undefined,
     leaseTtlMs: 3_000,
     blockMs: 5_000,
-    users: 20,
+    users: 60,
   };
 }
 

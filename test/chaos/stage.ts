@@ -56,7 +56,9 @@ export class Stage {
   readonly controllers: readonly StageController[];
   readonly nodes: readonly StageNode[];
 
-  private constructor(parts: Pick<Stage, 'directory' | 'etcd' | 'array' | 'arrayLog' | 'controllers' | 'nodes'>) {
+  private constructor(
+    parts: Pick<Stage, 'directory' | 'etcd' | 'array' | 'arrayLog' | 'controllers' | 'nodes'>,
+  ) {
     this.directory = parts.directory;
     this.etcd = parts.etcd;
     this.array = parts.array;

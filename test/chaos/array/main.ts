@@ -1,5 +1,13 @@
 /** The model array as a process: `main.ts PORT LOGFILE`. Each line of its log is on the disk before it answers. */
-import { closeSync, existsSync, fdatasyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { parseLog } from './log.js';
 import { ModelArray, type ArrayCall } from './model-array.js';
