@@ -32,6 +32,7 @@ const tasks = {
     }
     return await run('node', [...tsx, 'examples/cluster/main.ts', ...args]);
   },
+  chaos: async () => await run('node', [...tsx, 'test/chaos/main.ts', ...args]),
   kill: async () => await run('node', [...tsx, 'test/e2e/kill/main.ts', ...args]),
   'sim:mutants': async () => await run('node', [...tsx, 'test/simulation/mutants/main.ts', ...args]),
   sim: async () => await run('node', [...tsx, 'test/simulation/main.ts', ...args]),

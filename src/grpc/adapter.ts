@@ -37,7 +37,7 @@ export interface AdapterOptions {
   /** Aborts streams and waits when the node shuts down. */
   readonly shutdown: AbortSignal;
   /** Throws while no call can be answered yet. */
-  readonly admit?: () => void;
+  readonly admit?: () => unknown;
 }
 
 /** One method of a service: how its request is decoded, and what handles it. */

@@ -58,7 +58,7 @@ export async function createApiServer(
     log: api.log,
     shutdown: shutdown.signal,
     // Until the cache is there, a plan's controllers would be unknown, and lists empty: SHUTTING_DOWN sends callers on.
-    admit: () => void api.runtime.shards,
+    admit: () => api.runtime.shards,
   };
   const server = new Server(serverOptions());
   const add = ({ definition, implementation }: ReturnType<typeof adaptService>): void => {

@@ -71,7 +71,9 @@ export function createArrayController(url: string): ControllerPort {
         probe,
         execute: async (context, args) => await startTask(ask, context, scriptOf(args)),
         poll: async (context, task) => await poll(ask, context, task),
-        cancel: async (context) => void (await ask('cancel', context)),
+        cancel: async (context) => {
+          await ask('cancel', context);
+        },
       }),
       check: make({
         undo: 'none-needed',

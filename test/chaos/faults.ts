@@ -47,7 +47,7 @@ export class Faults {
   }
 
   async #bring(kind: FaultKind, node: StageNode, member: EtcdMember): Promise<void> {
-    const { stage, random, leaseTtlMs, blockMs, observer } = this.#options;
+    const { stage, random, leaseTtlMs, blockMs } = this.#options;
     switch (kind) {
       case 'node killed':
         await this.#killNode(kind, node, undefined);
@@ -97,6 +97,16 @@ export class Faults {
         controller?.process.start();
         return;
       }
+      case 'everything killed':
+        await this.#killAll();
+        return;
+      default:
+        await this.#bringToEtcd(kind, member);
+    }
+  }
+
+  async #bringToEtcd(kind: Extract<FaultKind, `etcd ${string}`>, member: EtcdMember): Promise<void> {
+    switch (kind) {
       case 'etcd member killed':
         await member.kill();
         await this.#pause(1_500, 2_500);
@@ -114,7 +124,7 @@ export class Faults {
         return;
       case 'etcd compacted':
         // At what was just written; what has not been seen yet is needed for the verdict.
-        await (await this.#leader()).compact(observer.cursor);
+        await (await this.#leader()).compact(this.#options.observer.cursor);
         await this.#pause(300, 500);
         return;
       case 'etcd slow before the WAL is synced':
@@ -129,9 +139,6 @@ export class Faults {
         await leader.untilHealthy();
         return;
       }
-      case 'everything killed':
-        await this.#killAll();
-        return;
     }
   }
 

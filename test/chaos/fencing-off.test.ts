@@ -9,8 +9,9 @@ import { root, seedOf, usualOptions } from './settings.js';
 import type { Stage } from './stage.js';
 
 /** Long calls in the nodes themselves, of workflows most of which are undone: what is late finds everything changed. */
-const tastes: PlanTastes = { workMsMax: 2_000, failShare: 0.7, localShare: 1 };
-const leaseTtlMs = 2_000;
+const tastes: PlanTastes = { workMsMax: 1_500, failShare: 0.7, localShare: 1 };
+/** More work than slots: a node that goes on finds some that it can take. */
+const crowd = { users: 16, capacity: 3, leaseTtlMs: 2_000 };
 const stopMs = 9_000;
 
 /** Each node is stopped until others have long taken over what it does, and undone it. */
@@ -31,12 +32,12 @@ async function run(tree: string): Promise<ChaosResult> {
     ...usual,
     tree,
     tastes,
-    leaseTtlMs,
+    ...crowd,
     seed: seedOf(),
     minutes: 1,
     script: stopEach,
     say: quiet,
-    finishMs: 30_000,
+    finishMs: 60_000,
     keepsFiles: false,
   });
 }

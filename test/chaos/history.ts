@@ -10,7 +10,7 @@ import {
   StepRecord,
   type ClaimRecord,
 } from '../../src/gen/store/steplock/store/v1/step.js';
-import { HeadState, WorkflowHead } from '../../src/gen/store/steplock/store/v1/workflow.js';
+import { type HeadState, WorkflowHead } from '../../src/gen/store/steplock/store/v1/workflow.js';
 import { isFinal, moves, stateName } from '../../src/model/workflow-state.js';
 import { decodeRecord } from '../../src/store/records.js';
 import type { KeyValue, StoreEvent } from '../../src/store/store.js';

@@ -10,5 +10,5 @@ export function createController(settings: JsonObject): ControllerPort {
     const untilMs = systemClock.monotonicMs() + blockMs;
     while (systemClock.monotonicMs() < untilMs);
   });
-  return createArrayController(String(settings['url']));
+  return createArrayController(settings['url'] as string);
 }

@@ -15,6 +15,7 @@ export async function usualOptions(): Promise<Omit<ChaosOptions, 'seed' | 'minut
     hasFaultPoints: named === undefined,
     leaseTtlMs: 3_000,
     blockMs: 5_000,
+    capacity: 100,
     users: 60,
   };
 }

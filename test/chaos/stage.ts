@@ -26,6 +26,8 @@ export interface StageOptions {
   readonly leaseTtlMs: number;
   /** How long a blocked event loop stays blocked. */
   readonly blockMs: number;
+  /** Steps that a node runs at once. */
+  readonly capacity: number;
 }
 
 /** A node with its ways to etcd. */
@@ -97,6 +99,7 @@ export class Stage {
         listen: address,
         'lease-ttl': `${options.leaseTtlMs}ms`,
         'drain-timeout': '2s',
+        capacity: String(options.capacity),
         controllers: controllersFile,
         'log-level': 'info',
       };

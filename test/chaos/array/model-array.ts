@@ -62,25 +62,15 @@ export class ModelArray {
       this.#note('refused', call);
       return { kind: 'fenced' };
     }
-    const object = this.#objects.get(objectOf(call));
-    const isForeign = object !== undefined && !call.ownKeys.includes(object.key);
     switch (op) {
       case 'begin':
       case 'check':
         this.#note(op, call);
         return { kind: 'ok' };
       case 'create':
-        if (isForeign) return { kind: 'conflict' };
-        this.#note(object === undefined ? 'create' : 'again', call);
-        return this.#look(call);
       case 'complete':
-        if (isForeign || object === undefined) return { kind: 'conflict' };
-        this.#note(object.isWhole ? 'again' : 'complete', call);
-        return { kind: 'ok' };
       case 'destroy':
-        if (isForeign) return { kind: 'conflict' };
-        this.#note(object === undefined ? 'absent' : 'destroy', call);
-        return { kind: 'ok' };
+        return this.#change(op, call);
       case 'probe':
       case 'poll':
         this.#adopt(call);
@@ -92,6 +82,16 @@ export class ModelArray {
         if (this.#tasks.get(objectOf(call))?.state === 'running') this.#note('cancel', call);
         return { kind: 'ok' };
     }
+  }
+
+  #change(op: 'create' | 'complete' | 'destroy', call: CallId): ArrayAnswer {
+    const object = this.#objects.get(objectOf(call));
+    const isForeign = object !== undefined && !call.ownKeys.includes(object.key);
+    if (isForeign || (op === 'complete' && object === undefined)) return { kind: 'conflict' };
+    if (op === 'destroy') this.#note(object === undefined ? 'absent' : 'destroy', call);
+    else if (op === 'create') this.#note(object === undefined ? 'create' : 'again', call);
+    else this.#note(object?.isWhole === true ? 'again' : 'complete', call);
+    return op === 'create' ? this.#look(call) : { kind: 'ok' };
   }
 
   #look(call: CallId): ArrayAnswer {
