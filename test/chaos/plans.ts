@@ -99,5 +99,6 @@ function drawSettings(random: Random, keeps: boolean): WorkflowSettings {
     runningSteps: random.next() < 0.5 ? RunningSteps.CANCEL : RunningSteps.LET_END,
     description: '',
     locks,
+    callback: '',
   };
 }

@@ -120,8 +120,9 @@ export class Stage {
     try {
       for (const { name: controllerId, address: endpoint } of this.controllers) {
         const requestId = newUuid(systemRandom);
+        const request = { controllerId, endpoint, requestId, orchestrator: false };
         await this.#again(
-          async () => await client.dispatcher.registerController({ controllerId, endpoint, requestId }),
+          async () => await client.dispatcher.registerController(request),
         );
       }
       const request = { ...limitedSystem, limitClass: '', requestId: newUuid(systemRandom) };
