@@ -50,6 +50,11 @@ export const defects: readonly Defect[] = [
         find: "session.end('the node record is gone');",
         replace: 'void session;',
       },
+      {
+        file: 'src/queue/eligible.ts',
+        find: 'if (!eligible.some(({ nodeId }) => nodeId === node)) return undefined;',
+        replace: 'if (!eligible.some(({ nodeId }) => nodeId === node)) return 0;',
+      },
     ],
     finding: /its session had ended at \d+ \(10\)/,
   },

@@ -100,9 +100,20 @@ export class StoreHistory {
   #onOutcome(key: string, event: StoreEvent): void {
     const before = this.#outcomes.get(key);
     if (event.type === 'delete') this.#outcomes.delete(key);
-    else this.#outcomes.set(key, decodeRecord(StepRecord, event.kv));
+    else this.#onAccepted(key, decodeRecord(StepRecord, event.kv), event.kv);
     const isFirm = before?.state === OutcomeState.SUCCEEDED || before?.state === OutcomeState.SKIPPED;
     if (isFirm) this.broken.push(`${key}: an accepted outcome was changed (2)`);
+  }
+
+  #onAccepted(key: string, record: StepRecord, { modRevision }: KeyValue): void {
+    this.#outcomes.set(key, record);
+    const { claim } = record;
+    const life = this.#lives.get(claim?.node ?? '')?.find(({ session }) => session === claim?.session);
+    if (life?.endedAt !== undefined && life.endedAt < modRevision) {
+      this.broken.push(
+        `${key}: an outcome of ${claim?.node ?? ''} was accepted at revision ${modRevision}, its session had ended at ${life.endedAt} (10)`,
+      );
+    }
   }
 
   #onHead(key: string, event: StoreEvent): void {

@@ -121,9 +121,7 @@ export class Stage {
       for (const { name: controllerId, address: endpoint } of this.controllers) {
         const requestId = newUuid(systemRandom);
         const request = { controllerId, endpoint, requestId, orchestrator: false };
-        await this.#again(
-          async () => await client.dispatcher.registerController(request),
-        );
+        await this.#again(async () => await client.dispatcher.registerController(request));
       }
       const request = { ...limitedSystem, limitClass: '', requestId: newUuid(systemRandom) };
       await this.#again(async () => await client.admission.setLimit(request));
