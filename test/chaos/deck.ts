@@ -28,7 +28,11 @@ export const insideFaults = [
 ] as const;
 
 /** With nothing else beside it. */
-export const soloFaults = ['node killed, all else well', 'everything killed'] as const;
+export const soloFaults = [
+  'node killed, all else well',
+  "node and etcd's leader killed",
+  'everything killed',
+] as const;
 
 /** One of them. */
 export type FaultKind =

@@ -53,6 +53,7 @@ export class Faults {
         await this.#killNode(kind, node, undefined);
         return;
       case 'node killed, all else well':
+      case "node and etcd's leader killed":
         await this.#killNodeAlone(kind, node);
         return;
       case 'node stopped past its lease':
@@ -149,7 +150,7 @@ export class Faults {
     node.process.start();
   }
 
-  /** The one that the budget P4 is about: free slots, and the leader asked before and after. */
+  /** What the budget P4 is about: free slots, and the leader asked before and after. */
   async #killNodeAlone(kind: FaultKind, node: StageNode): Promise<void> {
     const { stage, leaseTtlMs } = this.#options;
     await stage.untilJoined();
@@ -157,6 +158,7 @@ export class Faults {
     const before = await stage.etcd.leader();
     const loss = this.#gone(kind, node, before?.term);
     await node.process.end('SIGKILL');
+    if (kind === "node and etcd's leader killed") await before?.member.kill();
     await eventually(
       () => {
         if ((loss?.waiting.size ?? 0) > 0) throw new Error('Steps still wait');
@@ -165,7 +167,7 @@ export class Faults {
     ).catch(() => undefined);
     const after = await stage.etcd.leader();
     if (loss !== undefined) loss.hadOneLeader = before !== undefined && before.term === after?.term;
-    node.process.start();
+    await stage.heal();
     await stage.untilJoined();
   }
 

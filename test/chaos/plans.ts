@@ -28,7 +28,7 @@ export interface PlanTastes {
 }
 
 /** What the run in CI does. */
-export const usualTastes: PlanTastes = { workMsMax: 250, failShare: 0.2, localShare: 0.4 };
+export const usualTastes: PlanTastes = { workMsMax: 150, failShare: 0.2, localShare: 0.4 };
 
 const makers = ['create-volume', 'create-volume', 'export-volume', 'copy-volume'];
 /** Steps that make something. */

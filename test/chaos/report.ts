@@ -39,7 +39,8 @@ export function slowestMs(losses: readonly Loss[], hadOneLeader: boolean): numbe
 function restartLines(losses: readonly Loss[]): string[] {
   const groups = new Map<string, number[]>();
   for (const { fault, hadOneLeader, restartsMs } of losses) {
-    const name = hadOneLeader === false ? `${fault}, etcd's leader changed` : fault;
+    const leader = { true: '; one leader of etcd', false: '; another leader of etcd', undefined: '' };
+    const name = `${fault}${leader[`${hadOneLeader}`]}`;
     groups.set(name, [...(groups.get(name) ?? []), ...restartsMs]);
   }
   return [...groups].map(([name, times]) => {

@@ -35,8 +35,10 @@ const claims = (item: string, node: string, session: number, revision: number): 
   );
 const head = (state: HeadState, revision: number): StoreEvent =>
   put('head/000/w', encodeRecord(WorkflowHead, workflowHead({ state })), revision);
-const outcome = (state: OutcomeState, revision: number): StoreEvent =>
-  put('step/000/w/s', encodeRecord(StepRecord, stepRecord('s', state)), revision);
+const outcome = (state: OutcomeState, revision: number, node = '', session = 0): StoreEvent => {
+  const claim = node === '' ? undefined : { node, session, timeMs: 0 };
+  return put('step/000/w/s', encodeRecord(StepRecord, stepRecord('s', state, { claim })), revision);
+};
 
 describe("the store's history in the chaos run", () => {
   let history: StoreHistory;
@@ -69,6 +71,13 @@ describe("the store's history in the chaos run", () => {
     expect(history.broken).to.deep.equal([]);
     history.take([outcome(OutcomeState.FAILED, 3)]);
     expectOne(/accepted outcome/);
+  });
+
+  it('finds an outcome that was accepted of a node whose session had ended (10)', () => {
+    history.take([joins('n1', 1), outcome(OutcomeState.FAILED, 2, 'n1', 1), gone('node/n1', 3)]);
+    expect(history.broken).to.deep.equal([]);
+    history.take([outcome(OutcomeState.SUCCEEDED, 4, 'n1', 1)]);
+    expectOne(/an outcome of n1 was accepted at revision 4, its session had ended at 3/);
   });
 
   it('finds a final state that is left, and a move that there is not (9)', () => {
