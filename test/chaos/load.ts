@@ -28,6 +28,7 @@ interface Submitted {
 const callMs = 3_000;
 const waitMs = 4_000;
 const pauseMs = 150;
+const askedAtOnce = 20;
 const ended: readonly WorkflowState[] = [
   WorkflowState.SUCCEEDED,
   WorkflowState.ROLLED_BACK,
@@ -95,7 +96,10 @@ export class Load {
   /** What the API says of all of them now. */
   async facts(): Promise<WorkflowFacts[]> {
     const facts: WorkflowFacts[] = [];
-    for (const submitted of this.submitted) facts.push(await this.#factsOf(submitted));
+    for (let at = 0; at < this.submitted.length; at += askedAtOnce) {
+      const some = this.submitted.slice(at, at + askedAtOnce);
+      facts.push(...(await Promise.all(some.map(async (submitted) => await this.#factsOf(submitted)))));
+    }
     return facts;
   }
 
@@ -164,15 +168,26 @@ export class Load {
       );
       for (const { step, waysOut } of incidents) {
         if (!waysOut.includes('RetryStep')) continue;
-        const request = { name: step, requestId: newUuid(systemRandom), actor: 'operator', reason: 'chaos' };
-        this.retries += 1;
-        await this.#ask(async ({ workflows }) => {
-          await workflows.retryStep(request, { timeoutMs: callMs }).catch((error: unknown) => {
-            if (!isReason(error, 'ILLEGAL_TRANSITION')) throw error;
-          });
-        });
+        // In a rollback it is the undo that is retried, also of a step of which nobody knows what came of it.
+        const isRetried =
+          (await this.#retry(step)) || (await this.#retry(step.replace('/steps/', '/steps/undo.')));
+        if (isRetried) this.retries += 1;
       }
     }
+  }
+
+  /** Gives whether the step could be retried. */
+  async #retry(name: string): Promise<boolean> {
+    const request = { name, requestId: newUuid(systemRandom), actor: 'operator', reason: 'chaos' };
+    return await this.#ask(async ({ workflows }) => {
+      try {
+        await workflows.retryStep(request, { timeoutMs: callMs });
+        return true;
+      } catch (error) {
+        if (isReason(error, 'ILLEGAL_TRANSITION', 'STEP_NOT_FOUND')) return false;
+        throw error;
+      }
+    });
   }
 
   /** Asks one node after the other, with the same request, until one answers. */

@@ -21,6 +21,7 @@ const result = await runChaos({
   ...usual,
   seed,
   minutes: Number(values.minutes),
+  workflowsMin: 200 * Number(values.minutes),
   users: Number(values.users ?? usual.users),
   say,
 });

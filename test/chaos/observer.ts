@@ -29,12 +29,13 @@ export class Observer {
     return this.#cursor;
   }
 
-  /** Waits until it has seen what is there now. */
-  async catchUp(): Promise<void> {
+  /** Waits until it has seen what is there now; gives whether it has. */
+  async catchUp(): Promise<boolean> {
     const { revision } = await this.#store.list(ranges.all, { limit: 1, keysOnly: true });
     const untilMs = systemClock.monotonicMs() + 30_000;
     while (this.#cursor < revision && systemClock.monotonicMs() < untilMs)
       await sleep(systemClock, 50, this.#abort.signal);
+    return this.#cursor >= revision;
   }
 
   /** Stops. */

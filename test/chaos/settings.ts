@@ -16,7 +16,7 @@ export async function usualOptions(): Promise<Omit<ChaosOptions, 'seed' | 'minut
     leaseTtlMs: 3_000,
     blockMs: 5_000,
     capacity: 100,
-    users: 90,
+    users: 60,
   };
 }
 

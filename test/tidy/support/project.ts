@@ -7,7 +7,7 @@ import ts from 'typescript';
 /** The project's folder. */
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-const foreign = new Set(['node_modules', '.git', 'dist', 'coverage', 'package-lock.json']);
+const foreign = new Set(['node_modules', '.git', '.cache', 'dist', 'coverage', 'package-lock.json']);
 const textual = /\.(ts|mjs|cjs|js|json|md|ya?ml|proto|sh)$|(^|\/)(\.ci\/run|LICENSE|\.npmrc|\.gitignore)$/;
 
 /** Paths of all text files below a folder of the project, relative to the project. */
