@@ -40,6 +40,7 @@ const tasks = {
     }
     return await run('node', ['scripts/bench.mjs', ...args]);
   },
+  chaos: async () => await run('node', [...tsx, 'test/chaos/main.ts', ...args]),
   kill: async () => await run('node', [...tsx, 'test/e2e/kill/main.ts', ...args]),
   'sim:mutants': async () => await run('node', [...tsx, 'test/simulation/mutants/main.ts', ...args]),
   sweep: async () => await run('node', [...tsx, 'test/simulation/sweep/main.ts', ...args]),

@@ -75,13 +75,14 @@ export class WorkflowActor {
 
   /** Looks again: what it waits for may have come. */
   poke(): void {
-    this.#poke();
+    this.#isDirty = true;
+    this.#schedule();
   }
 
   /** Takes note of a change of one of the workflow's keys. */
   onEvent(event: CacheEvent): void {
     this.#known.note(event);
-    this.#poke();
+    this.poke();
   }
 
   /**
@@ -92,13 +93,8 @@ export class WorkflowActor {
     if (this.#options.signal.aborted) return false;
     const deferred = createDeferred<boolean>();
     this.#reports.push({ report, deferred });
-    this.#poke();
+    this.poke();
     return await deferred.promise;
-  }
-
-  #poke(): void {
-    this.#isDirty = true;
-    this.#schedule();
   }
 
   #schedule(): void {
@@ -284,7 +280,7 @@ export class WorkflowActor {
     this.#cancelWake?.();
     const delayMs = Math.max(1, timeMs - this.#options.clock.nowMs());
     this.#cancelWake = this.#options.clock.setTimer(delayMs, () => {
-      this.#poke();
+      this.poke();
     });
   }
 

@@ -36,6 +36,8 @@ export interface AdapterOptions {
   readonly log: Logger;
   /** Aborts streams and waits when the node shuts down. */
   readonly shutdown: AbortSignal;
+  /** Throws while no call can be answered yet. */
+  readonly admit?: () => unknown;
 }
 
 /** One method of a service: how its request is decoded, and what handles it. */
@@ -94,8 +96,10 @@ function adaptUnary(
 ): handleUnaryCall<Decoded<unknown>, unknown> {
   return (call, callback) => {
     const scope = callScope(call, options);
-    const answer = async (): Promise<unknown> =>
-      await handler.handle(requestOf(call) as never, infoOf(call, scope));
+    const answer = async (): Promise<unknown> => {
+      options.admit?.();
+      return await handler.handle(requestOf(call) as never, infoOf(call, scope));
+    };
     answer()
       .then(
         (response) => {
@@ -119,6 +123,7 @@ function adaptStream(
   return (call) => {
     const scope = callScope(call, options);
     const pump = async (): Promise<void> => {
+      options.admit?.();
       for await (const response of handler.handle(requestOf(call) as never, infoOf(call, scope))) {
         if (!call.write(response)) await drained(call, scope.signal);
       }

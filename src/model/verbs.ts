@@ -137,6 +137,8 @@ function refusalOfRetry({ state, step }: VerbView): string | undefined {
     const isUndecided = step.record === undefined && step.undone?.state === OutcomeState.UNKNOWN;
     return hasFailed(step.record) || isUndecided ? undefined : 'the undo did not fail';
   }
+  if (isRollingBack(state) && hasFailed(step.record))
+    return `the workflow is ${stateName(state)}: retry or skip its undo, ${undoOf(step.id)}`;
   if (!isForward(state)) return `the workflow is ${stateName(state)}`;
   return hasFailed(step.record) ? undefined : 'the step did not fail';
 }

@@ -52,7 +52,14 @@ export async function createApiServer(
   hasReflection: boolean,
 ): Promise<ApiServer> {
   const shutdown = new AbortScope();
-  const options: AdapterOptions = { clock, random: api.random, log: api.log, shutdown: shutdown.signal };
+  const options: AdapterOptions = {
+    clock,
+    random: api.random,
+    log: api.log,
+    shutdown: shutdown.signal,
+    // Until the cache is there, a plan's controllers would be unknown, and lists empty: SHUTTING_DOWN sends callers on.
+    admit: () => api.runtime.shards,
+  };
   const server = new Server(serverOptions());
   const add = ({ definition, implementation }: ReturnType<typeof adaptService>): void => {
     server.addService(definition, implementation);

@@ -154,11 +154,8 @@ export class World {
 
   async #runUntil(isDone: () => boolean, untilMs: number): Promise<void> {
     if (this.#failure !== undefined) return;
-    await this.scheduler.runUntil(
-      () => this.#failure !== undefined || isDone(),
-      untilMs,
-      () => undefined,
-    );
+    const isOver = (): boolean => this.#failure !== undefined || isDone();
+    await this.scheduler.runUntil(isOver, untilMs, () => undefined);
   }
 
   #result(): RunResult {
@@ -284,17 +281,17 @@ export class World {
   }
 
   #hasAllEnded(): boolean {
-    return (
-      !this.#client.isWaiting && this.checker.ids.every((id) => isFinal(this.checker.headOf(id)?.state ?? 0))
-    );
+    return !this.#client.isWaiting && this.#unended().length === 0;
+  }
+
+  #unended(): string[] {
+    return this.checker.ids.filter((id) => !isFinal(this.checker.headOf(id)?.state ?? 0));
   }
 
   #checkEnd(): void {
     if (this.#client.isWaiting) this.#fail('a submission was never answered (7)');
-    for (const id of this.checker.ids) {
-      const state = this.checker.headOf(id)?.state ?? 0;
-      if (!isFinal(state)) this.#fail(`${id} stands still in ${stateName(state)} (7)`);
-    }
+    for (const id of this.#unended())
+      this.#fail(`${id} stands still in ${stateName(this.checker.headOf(id)?.state ?? 0)} (7)`);
     this.checker.checkEnd(this.#client.ids);
   }
 }

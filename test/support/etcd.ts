@@ -118,7 +118,8 @@ async function untilHealthy(child: ChildProcess, url: string): Promise<string> {
   return version.etcdserver;
 }
 
-async function freePorts(): Promise<[number, number]> {
+/** Two ports that nobody listens at now. */
+export async function freePorts(): Promise<[number, number]> {
   const servers = [createServer(), createServer()] as const;
   const ports = servers.map(async (server) => {
     server.listen(0, '127.0.0.1');

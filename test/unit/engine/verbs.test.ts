@@ -198,6 +198,17 @@ describe('Retrying and skipping', () => {
     expect([...driven.run.incidents.values()].every(({ record }) => record.resolveTimeMs > 0)).to.equal(true);
   });
 
+  it('names the undo, where a step of unknown outcome blocks a rollback: it is what can be retried', async () => {
+    const driven = await start();
+    await driven.end('a');
+    await driven.end('b', unknown);
+    await driven.verb('rollback');
+    expect(driven.state).to.equal('ROLLBACK_BLOCKED');
+    const refusal = 'the workflow is ROLLBACK_BLOCKED: retry or skip its undo, undo.b';
+    expect(await driven.verb('retry', { step: 'b' })).to.equal(refusal);
+    expect(await driven.verb('retry', { step: 'undo.b' })).to.equal(undefined);
+  });
+
   it('is refused for a step that the plan does not have, that runs, or that succeeded', async () => {
     const driven = await start();
     expect(await driven.verb('retry', { step: 'nowhere' })).to.equal('the plan has no such step');
