@@ -175,6 +175,13 @@ export class DrivenWorkflow {
     return decodeRecord(RequestRecord, request!).refusal?.message;
   }
 
+  /** Another workflow of the tree leaves a verb; it is taken up with the next turn. */
+  async hears(record: VerbRecord): Promise<void> {
+    const key = keys.verb(workflowKey, record.requestId);
+    await put(this.store, key, encodeRecord(VerbRecord, record));
+    await this.#see(key);
+  }
+
   /** A node claims the step and begins an attempt. */
   async claim(step: string): Promise<void> {
     const item = this.#itemOf(step);
