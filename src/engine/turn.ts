@@ -85,8 +85,16 @@ export class Turn {
     return this.changes.length === 0 && !this.headChanged;
   }
 
-  /** Notes a change. Of one incident only the last one counts. */
+  /** Notes a change. Of one incident only the last one counts, and of what one workflow is told in one place. */
   add(change: Change): void {
+    if (change.kind === 'tell') {
+      const { to, record } = change;
+      const index = this.changes.findIndex(
+        (other) =>
+          other.kind === 'tell' && other.to.id === to.id && other.record.requestId === record.requestId,
+      );
+      if (index !== -1) this.changes.splice(index, 1);
+    }
     if (change.kind === 'incident') {
       const id = change.entry.record.incidentId;
       const index = this.changes.findIndex(
