@@ -171,6 +171,12 @@ export class NodeRuntime {
   async #beMember(): Promise<void> {
     const { log, nodeId } = this.#options;
     const session = await this.#openSession();
+    if (this.#scope.signal.aborted) {
+      // Closed while it was being opened: nobody else would ever end it.
+      session.end('the node is closing');
+      await session.close();
+      return;
+    }
     const membership = this.#assemble(session);
     const unsubscribe = this.cache.subscribe((event) => {
       // A key of ours that anybody else deleted ends what runs under it, whatever the lease says.

@@ -69,6 +69,11 @@ export class Checker {
   }
 
   /** See {@link History}. */
+  describe(id: string): string {
+    return this.#history.describe(id);
+  }
+
+  /** See {@link History}. */
   keyOf(id: string): WorkflowKey {
     return this.#history.keyOf(id);
   }

@@ -68,6 +68,14 @@ export class History {
       : children.filter((child) => this.headOf(child)?.parent?.step === step);
   }
 
+  /** Where each step stands, for the trace. */
+  describe(id: string): string {
+    const ids = this.planOf(id).steps.flatMap(({ id: step }) => [step, `undo.${step}`] as StepId[]);
+    const steps = ids.map((step) => ({ step, item: this.itemOf(id, step), record: this.recordOf(id, step) }));
+    const known = steps.filter(({ item, record }) => item !== undefined || record !== undefined);
+    return JSON.stringify({ head: this.headOf(id), known });
+  }
+
   #read<T>(type: RecordType<T>, key: string): T | undefined {
     const kv = this.server.get(key);
     if (kv === undefined) return undefined;

@@ -290,8 +290,10 @@ export class World {
 
   #checkEnd(): void {
     if (this.#client.isWaiting) this.#fail('a submission was never answered (7)');
-    for (const id of this.#unended())
-      this.#fail(`${id} stands still in ${stateName(this.checker.headOf(id)?.state ?? 0)} (7)`);
+    for (const id of this.#unended()) {
+      this.trace(this.checker.describe(id));
+      this.#fail(`${id} stands still (7)`);
+    }
     this.checker.checkEnd(this.#client.ids);
   }
 }
