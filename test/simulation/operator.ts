@@ -3,14 +3,14 @@ import { newUuid, type StepId } from '../../src/base/ids.js';
 import { randomBelow, type Random } from '../../src/base/random.js';
 import type { PlanStep } from '../../src/gen/store/steplock/store/v1/plan.js';
 import { PolicyRecord } from '../../src/gen/store/steplock/store/v1/cluster.js';
-import { OutcomeState } from '../../src/gen/store/steplock/store/v1/step.js';
+import { IncidentRecord, OutcomeState } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../../src/gen/store/steplock/store/v1/workflow.js';
 import type { Verb } from '../../src/model/verbs.js';
 import { isFinal } from '../../src/model/workflow-state.js';
 import type { Api } from '../../src/rpc/context.js';
 import { askOwner } from '../../src/rpc/workflow/verbs.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
-import { keys } from '../../src/store/keys.js';
+import { keys, ranges } from '../../src/store/keys.js';
 import type { Checker } from './checker.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -24,6 +24,12 @@ export interface OperatorView {
   readonly trace: (line: string) => void;
   /** Called with what went wrong: a refusal is an answer, anything else a defect. */
   readonly onError: (what: string, error: unknown) => void;
+}
+
+interface Target {
+  readonly step?: StepId;
+  readonly signal?: string;
+  readonly incidentId?: string;
 }
 
 /** See above. */
@@ -69,7 +75,7 @@ export class Operator {
   }
 
   /** Asks for it; what comes of it is seen in the store. */
-  ask(id: string, verb: Verb, target: { step?: StepId; signal?: string }, keep: boolean): void {
+  ask(id: string, verb: Verb, target: Target, keep: boolean): void {
     const { random } = this.#view.scheduler;
     const api = this.#view.anyApi();
     if (api === undefined) return;
@@ -108,12 +114,23 @@ export class Operator {
   #resolve(id: string): void {
     const head = this.#view.checker.headOf(id);
     const state = head?.state ?? 0;
-    if (head === undefined || isFinal(state) || state === HeadState.DELETING) return;
+    if (head === undefined || state === HeadState.DELETING) return;
+    if (isFinal(state)) {
+      this.#decideIncidents(id);
+      return;
+    }
     for (const step of this.#view.checker.planOf(id).steps) this.#settle(id, state, step);
     // What its parent holds back goes on with that.
     const isHeld = head.suspension?.verb === 'ask-suspend';
     const isSuspended = state === HeadState.SUSPENDED || state === HeadState.ROLLBACK_SUSPENDED;
     if (isSuspended && !isHeld) this.ask(id, 'resume', {}, false);
+  }
+
+  /** What is not known of a step that ended with its workflow holds its permits until a person has looked. */
+  #decideIncidents(id: string): void {
+    const { kvs } = this.#view.server.list(ranges.incidents(this.#view.checker.keyOf(id)));
+    for (const { incidentId, resolveTimeMs } of kvs.map((kv) => IncidentRecord.decode(kv.value)))
+      if (resolveTimeMs === 0) this.ask(id, 'resolve', { incidentId }, false);
   }
 
   #settle(id: string, state: HeadState, { id: step, kind, prompt }: PlanStep): void {
@@ -159,7 +176,7 @@ function canConcern(verb: Verb, { method, kind }: PlanStep): boolean {
   return verb !== 'signal' || kind === 'signal';
 }
 
-function targetOf(random: Random, verb: Verb, { id, prompt }: PlanStep): { step?: StepId; signal?: string } {
+function targetOf(random: Random, verb: Verb, { id, prompt }: PlanStep): Target {
   if (verb === 'signal') return { signal: prompt };
   if (verb === 'approve' || verb === 'reject') return { step: id as StepId };
   if (verb !== 'retry' && verb !== 'skip') return {};
