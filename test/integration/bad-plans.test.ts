@@ -192,9 +192,9 @@ describe('A plan that must not run', function () {
     );
     const refusal = await refused(rig, Service.submitWorkflow, submission(plan), 'INVALID_PLAN');
     expect(placesOf(refusal)).to.have.members([
-      'plan.steps[0].undo',
-      'plan.steps[1].retry',
-      'plan.steps[2].child.orchestrator',
+      'INVALID_VALUE plan.steps[0].undo',
+      'INVALID_VALUE plan.steps[1].retry',
+      'UNKNOWN_CONTROLLER plan.steps[2].child.orchestrator',
     ]);
   });
 
