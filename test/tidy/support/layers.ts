@@ -6,14 +6,14 @@ export const levels: readonly (readonly string[])[] = [
   ['errors', 'log'],
   ['contract'],
   ['model'],
-  ['config', 'grpc', 'store'],
+  ['config', 'grpc', 'storage', 'store'],
   ['cluster', 'lease', 'remote'],
   ['admission', 'lock', 'queue'],
   ['engine', 'intake'],
   ['dispatcher'],
   ['controllers', 'runtime'],
   ['rpc'],
-  ['client', 'controller.ts', 'node.ts'],
+  ['client', 'controller.ts', 'node.ts', 'storage-controller.ts'],
   ['cli'],
 ];
 
