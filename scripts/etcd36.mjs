@@ -1,16 +1,18 @@
 // Builds etcd 3.6 with its fault points (gofail) from Go modules, once; `node scripts/etcd36.mjs` prints where it is.
-// The sources are pinned by test/support/etcd-gofail/go.sum, and the binary is kept in .cache/ by their hash. Go itself
-// comes from the PATH or, where it is missing or too old, as a module from the Go proxy.
+// The sources are pinned by test/support/etcd-gofail/go.sum, and the binary is kept by their hash in the user's cache
+// ($XDG_CACHE_HOME/steplock or ~/.cache/steplock), so that another checkout finds it. Go itself comes from the PATH or,
+// where it is missing or too old, as a module from the Go proxy.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './setup.mjs';
 import { unzip } from './unzip.mjs';
 
 const sources = join(root, 'test/support/etcd-gofail');
-const cache = join(root, '.cache');
+const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'steplock');
 const server = 'go.etcd.io/etcd/server/v3';
 /** The least that etcd 3.6.16 builds with, and what is fetched. */
 const goVersion = '1.26.8';

@@ -28,14 +28,6 @@ export function p4Ms(leaseTtlMs: number, hadOneLeader: boolean): number {
   return hadOneLeader ? leaseTtlMs + 1_000 : 2 * leaseTtlMs + 3_000;
 }
 
-/** The slowest restart of a kill with nothing else beside it, by whether etcd's leader stayed. */
-export function slowestMs(losses: readonly Loss[], hadOneLeader: boolean): number {
-  return Math.max(
-    0,
-    ...losses.filter((loss) => loss.hadOneLeader === hadOneLeader).flatMap(({ restartsMs }) => restartsMs),
-  );
-}
-
 function restartLines(losses: readonly Loss[]): string[] {
   const groups = new Map<string, number[]>();
   for (const { fault, hadOneLeader, restartsMs } of losses) {
