@@ -16,7 +16,7 @@ const mochaSuites = {
   integration: { minutes: 5, files: ['test/integration/**/*.test.ts'] },
   plugins: { minutes: 4, files: ['test/plugins/**/*.test.ts'] },
   e2e: { minutes: 8, files: ['test/e2e/**/*.test.ts'] },
-  chaos: { minutes: 13, files: ['test/chaos/**/*.test.ts'] },
+  chaos: { minutes: 15, files: ['test/chaos/**/*.test.ts'] },
 };
 const commandSuites = {
   check: { minutes: 4, command: ['node', 'scripts/run.mjs', 'check'] },

@@ -13,6 +13,8 @@ const tastes: PlanTastes = { workMsMax: 1_500, failShare: 0.7, localShare: 1 };
 /** More work than slots: a node that goes on finds some that it can take. */
 const crowd = { users: 16, capacity: 3, leaseTtlMs: 2_000 };
 const stopMs = 9_000;
+/** Of a defect, until it is found. */
+const runsMax = 3;
 
 /** Each node is stopped until others have long taken over what it does, and undone it. */
 async function stopEach(_faults: Faults, stage: Stage): Promise<void> {
@@ -25,7 +27,7 @@ async function stopEach(_faults: Faults, stage: Stage): Promise<void> {
   }
 }
 
-async function run(tree: string): Promise<ChaosResult> {
+async function run(tree: string, seed = seedOf()): Promise<ChaosResult> {
   const usual = await usualOptions();
   const quiet = (): void => undefined;
   return await runChaos({
@@ -33,7 +35,7 @@ async function run(tree: string): Promise<ChaosResult> {
     tree,
     tastes,
     ...crowd,
-    seed: seedOf(),
+    seed,
     minutes: 1,
     script: stopEach,
     say: quiet,
@@ -52,11 +54,15 @@ describe('chaos with fencing switched off', function () {
   });
 
   for (const defect of defects) {
-    it(`${defect.name}: is found`, async () => {
+    it(`${defect.name}: is found`, async function () {
+      this.timeout(runsMax * 150_000);
       const copy = copyWithDefect(root, defect);
       try {
-        const { broken } = await run(copy);
-        expect(broken.join('\n')).to.match(defect.finding);
+        let found = '';
+        // Which call a stop meets, and where in it, is chance: one run in several meets none that matters.
+        for (let at = 0; at < runsMax && !defect.finding.test(found); at++)
+          found = (await run(copy, seedOf() + at)).broken.join('\n');
+        expect(found).to.match(defect.finding);
       } finally {
         removeCopy(copy);
       }
