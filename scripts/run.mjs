@@ -17,7 +17,7 @@ const tasks = {
     ]);
   },
   test: async () => {
-    const missing = ensureDebianPackages();
+    const missing = ensureDebianPackages(true);
     if (missing.length > 0) {
       console.error(`The tests need ${missing.join(', ')}`);
       return 1;
@@ -39,6 +39,12 @@ const tasks = {
       return 1;
     }
     return await run('node', ['scripts/bench.mjs', ...args]);
+  },
+  'python-controller': async () => {
+    const { ensurePython } = await import('./python.mjs');
+    const { python, generated } = ensurePython();
+    process.env['PYTHONPATH'] = generated;
+    return await run(python, ['examples/python-controller/controller.py', ...args]);
   },
   chaos: async () => await run('node', [...tsx, 'test/chaos/main.ts', ...args]),
   kill: async () => await run('node', [...tsx, 'test/e2e/kill/main.ts', ...args]),

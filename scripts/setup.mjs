@@ -14,6 +14,8 @@ const debianPackages = {
   'iscsi-ls': 'libiscsi-bin',
   'qemu-io': 'qemu-utils',
 };
+/** What only tests need. */
+const testPackages = { prometheus: 'prometheus', promtool: 'prometheus', python3: 'python3' };
 /** Has no program of its own: qemu's iSCSI block driver. */
 const qemuBlockDrivers = ['/usr/lib', '/usr/lib64'];
 
@@ -42,25 +44,32 @@ export function hasProgram(name) {
 
 /**
  * Installs the Debian packages that are missing. Gives what is missing afterwards, with the reason; empty when all is
- * there.
+ * there. `forTests`: those that only tests need, too.
  */
-export function ensureDebianPackages() {
-  const missing = missingPackages();
+export function ensureDebianPackages(forTests = false) {
+  const missing = missingPackages(forTests);
   if (missing.length === 0) return [];
   if (!existsSync('/etc/debian_version') || !hasProgram('apt-get'))
     return explain(missing, 'this is no Debian');
   if (process.getuid?.() !== 0) return explain(missing, 'installing them needs root');
   console.error(`Installing Debian packages: ${missing.join(', ')} …`);
   installQuietly(missing);
-  return explain(missingPackages(), 'apt-get could not install them');
+  return explain(missingPackages(forTests), 'apt-get could not install them');
 }
 
-function missingPackages() {
-  const missing = Object.entries(debianPackages)
+function missingPackages(forTests) {
+  const wanted = { ...debianPackages, ...(forTests ? testPackages : {}) };
+  const missing = Object.entries(wanted)
     .filter(([program]) => !hasProgram(program))
     .map(([, name]) => name);
   if (!hasQemuIscsi()) missing.push('qemu-block-extra');
-  return missing;
+  if (forTests && !hasPythonVenv()) missing.push('python3-venv');
+  return [...new Set(missing)];
+}
+
+/** Debian has taken what `python3 -m venv` needs out of python3. */
+function hasPythonVenv() {
+  return spawnSync('python3', ['-c', 'import ensurepip']).status === 0;
 }
 
 function hasQemuIscsi() {

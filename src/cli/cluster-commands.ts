@@ -17,6 +17,7 @@ import {
   type CliContext,
   type ReasonOptions,
 } from './context.js';
+import { addControllerCheck } from './controller-check.js';
 import { formatSpan, printResult } from './output.js';
 
 const pageSize = 1_000;
@@ -120,6 +121,7 @@ function addControllerCommands(controller: Command, context: CliContext): void {
         });
       });
     });
+  addControllerCheck(controller, context);
   withClientOptions(controller.command('unregister <controller>'))
     .description('forget a remote controller')
     .action(async (name: string, options: ClientOptions) => {

@@ -9,7 +9,7 @@ export const exitCodes = {
   failed: 1,
   /** The command line, a setting or a file is wrong; nothing was sent. */
   usage: 2,
-  /** With --wait: the workflow ended, or rests, other than succeeded. */
+  /** With --wait: the workflow ended, or rests, other than succeeded. Of `controller check`: a check failed. */
   notSucceeded: 3,
   /** The server refused what was asked: a plan, a field, a state. */
   refused: 4,

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { AssertionError } from '../base/assert.js';
 import { InvalidSettingError } from '../config/settings.js';
 import { ControllersFileError } from '../controllers/load-controllers.js';
+import { SamplesError } from '../conformance/samples.js';
 import { errorText, SteplockError } from '../errors/index.js';
 import { version } from '../version.js';
 import { addStepCommands } from './step-commands.js';
@@ -75,6 +76,7 @@ function explain(error: unknown): { code: number; message: string } {
     error instanceof UsageError ||
     error instanceof InvalidSettingError ||
     error instanceof PlanFileError ||
+    error instanceof SamplesError ||
     error instanceof ControllersFileError;
   if (isUsage) return { code: exitCodes.usage, message: error.message };
   if (error instanceof SteplockError) {

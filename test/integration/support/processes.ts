@@ -50,7 +50,17 @@ function start(
   input = '',
   env: Readonly<Record<string, string>> = {},
 ): RunningProcess {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...env } });
+  return startProcess(process.execPath, args, input, env);
+}
+
+/** Starts any program. */
+export function startProcess(
+  program: string,
+  args: readonly string[],
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+): RunningProcess {
+  const child = spawn(program, args, { env: { ...process.env, ...env } });
   running.add(child);
   const output = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.out += text));

@@ -8,7 +8,7 @@ export const levels: readonly (readonly string[])[] = [
   ['model'],
   ['config', 'grpc', 'storage', 'store'],
   ['cluster', 'lease', 'remote'],
-  ['admission', 'lock', 'queue'],
+  ['admission', 'conformance', 'lock', 'queue'],
   ['engine', 'intake'],
   ['dispatcher'],
   ['controllers', 'runtime'],
@@ -21,6 +21,7 @@ export const levels: readonly (readonly string[])[] = [
 export const wireReaders: readonly string[] = [
   'src/cli/',
   'src/client/',
+  'src/conformance/',
   'src/controllers/',
   'src/grpc/',
   'src/intake/',
