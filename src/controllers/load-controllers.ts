@@ -39,6 +39,7 @@ export class ControllersFileError extends Error {
 
 const builtin: Readonly<Record<string, URL>> = {
   linux: new URL('../../plugins/linux/plugin.js', import.meta.url),
+  simulator: new URL('../../plugins/simulator/plugin.js', import.meta.url),
 };
 
 /**
