@@ -15,7 +15,12 @@ const debianPackages = {
   'qemu-io': 'qemu-utils',
 };
 /** What only tests need. */
-const testPackages = { prometheus: 'prometheus', promtool: 'prometheus', python3: 'python3' };
+const testPackages = {
+  'mkfs.xfs': 'xfsprogs',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
+  python3: 'python3',
+};
 /** Has no program of its own: qemu's iSCSI block driver. */
 const qemuBlockDrivers = ['/usr/lib', '/usr/lib64'];
 

@@ -3,7 +3,7 @@
  * and which grants use it; it is written before the account is made and removed after it is gone. An account
  * without a record is somebody else's. All calls want tgtd's lock.
  */
-import type { Chap } from './arguments.js';
+import type { ChapAccount as Chap } from '../../src/storage-controller.js';
 import { isSecretOf, makeVerifier, openSecret, sealSecret, type Verifier } from './chap-vault.js';
 import { readFileIfThere, removeFile, syncDirectory, writeFileAtomic } from './files.js';
 import type { LinuxSystem } from './options.js';

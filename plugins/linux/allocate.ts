@@ -51,7 +51,6 @@ function allocationFailure({ system, volume }: Call, path: string, tool: string,
     return new Refusal(
       'CapacityExceeded',
       `Storage system ${system.id} has no space left for volume ${volume}: free some or choose another system`,
-      true,
     );
   }
   if (/File too large/.test(text)) {

@@ -1,33 +1,46 @@
 /**
- * What every method does around its own work: find the system, wait for the volume's lock, pass the fence,
- * and turn what was thrown into an answer. Everything that changes a volume runs inside {@link withVolume}.
+ * What every operation stands on: its system, the locks of what it works on, the fence, and what it needs to know of
+ * its call. Everything that changes a volume or a snapshot runs while {@link createGuard} holds it.
  */
 import { mkdir, stat } from 'node:fs/promises';
 import type { CallContext, Clock, Effect } from '../../src/controller.js';
+import type { OwnerMark, StorageCall, StorageGuard, StorageObject } from '../../src/storage-controller.js';
 import type { RunChild } from './child-process.js';
 import type { LinuxFaultPoint } from './fault-points.js';
 import { withLock, type HeldLock } from './file-lock.js';
-import { errorCode, Refusal } from './refusal.js';
 import { removeFile, syncDirectory } from './files.js';
 import { passFence, type Ledger } from './ledger.js';
 import type { LinuxSettings, LinuxSystem } from './options.js';
-import { ledgerPath, systemDirectories, volumePaths, type VolumePaths } from './system-layout.js';
-import type { Maker } from './volume-record.js';
+import { errorCode, Refusal } from './refusal.js';
+import { ledgerPath, objectPaths, systemDirectories, type ObjectPaths } from './system-layout.js';
 
-/** One call, while it holds its volume's lock. */
+/** What is held while a call's objects are locked. */
+export interface Held {
+  readonly system: LinuxSystem;
+  /** The first object's ledger. */
+  readonly ledger: Ledger;
+  /** Its lock; children that change something inherit it. */
+  readonly lock: HeldLock;
+}
+
+/** One call on one object, which is locked. */
 export interface Call {
   readonly context: CallContext;
   readonly system: LinuxSystem;
+  /** What it works on. */
+  readonly object: StorageObject;
+  /** Its name. */
   readonly volume: string;
-  readonly paths: VolumePaths;
+  readonly paths: ObjectPaths;
   readonly clock: Clock;
   readonly run: RunChild;
   /** Aborts with the context's signal and at its deadline. */
   readonly signal: AbortSignal;
-  /** The volume's lock; children that change something inherit it. */
   readonly lock: HeldLock;
   readonly ledger: Ledger;
-  /** Under which key it makes things: the step's own, or for an undo that of the undone step. */
+  /** What is made gets this mark. */
+  readonly owner: OwnerMark;
+  /** The mark's key. */
   readonly key: string;
   /** That key and those before it: what was made under any of them is the step's. */
   readonly keys: readonly string[];
@@ -37,26 +50,25 @@ export interface Call {
   readonly reach: (point: LinuxFaultPoint) => Promise<void>;
 }
 
-/** The keys of the step, or for an undo of the undone step; the last one first. */
-function ownKeys(context: CallContext): readonly [string, ...string[]] {
-  if (context.direction === 'forward') return [context.idempotencyKey, ...context.formerKeys];
-  const { step, undone } = context;
-  if (undone === undefined) throw new TypeError(`Undo of ${step} does not say what it undoes`);
-  return [undone.idempotencyKey, ...undone.formerKeys];
+/** The call, about this object. */
+export function callAbout(
+  settings: LinuxSettings,
+  { context, held, signal, owner, keys, trace }: StorageCall<Held>,
+  object: StorageObject,
+): Call {
+  const { clock, run, faultPoint } = settings;
+  const reach = async (point: LinuxFaultPoint): Promise<void> => {
+    await faultPoint(point, context);
+    signal.throwIfAborted();
+  };
+  const paths = objectPaths(held.system, object);
+  const mine = { owner, key: owner.key, keys, trace };
+  return { ...held, ...mine, context, object, volume: object.name, paths, clock, run, signal, reach };
 }
 
-/**
- * What an attempt has left before anything was looked up: a first one nothing, but a later one may stand in
- * for an earlier that died half way.
- */
-export function effectSoFar(context: CallContext): Effect {
-  return context.attempt > 1 ? 'unknown' : 'none';
-}
-
-/** The call's step as the maker of something. */
-export function makerOf(call: Call): Maker {
-  const { workflow, workflowUid, step, tenant } = call.context;
-  return { key: call.key, workflow, workflowUid, step, tenant };
+/** The same call about another object that is locked too. */
+export function alsoAbout(call: Call, object: StorageObject): Call {
+  return { ...call, object, volume: object.name, paths: objectPaths(call.system, object) };
 }
 
 /**
@@ -87,7 +99,6 @@ export async function prepareSystem(system: LinuxSystem): Promise<void> {
     throw new Refusal(
       'SystemUnavailable',
       `Directory ${system.rootDir} of storage system ${system.id} is not there: mount or make it`,
-      true,
     );
   }
   for (const path of systemDirectories(system)) {
@@ -100,42 +111,36 @@ export async function prepareSystem(system: LinuxSystem): Promise<void> {
   }
 }
 
-/**
- * Runs the work under the volume's lock, after the fence.
- *
- * @throws SteplockError FENCED if a later call was here; the signal's reason if it aborts.
- */
-export async function withVolume<T>(
-  settings: LinuxSettings,
-  context: CallContext,
-  volume: string,
-  work: (call: Call) => Promise<T>,
-): Promise<T> {
-  const system = findSystem(settings, context);
-  const keys = ownKeys(context);
-  const { clock, run, faultPoint } = settings;
-  const deadline = new AbortController();
-  const cancelDeadline = clock.setTimer(context.deadlineMs - clock.nowMs(), () => {
-    deadline.abort(new Error(`Call of ${context.workflow}/${context.step} is past its deadline`));
-  });
-  const signal = AbortSignal.any([context.signal, deadline.signal]);
-  try {
-    signal.throwIfAborted();
-    await prepareSystem(system);
-    return await withLock(ledgerPath(system, volume), { signal, run }, async (lock) => {
-      const ledger = await passFence(lock, context);
-      const paths = volumePaths(system, volume);
-      // A record that its writer did not finish; nobody writes it now.
-      await removeFile(paths.recordTemporary);
-      const reach = async (point: LinuxFaultPoint): Promise<void> => {
-        await faultPoint(point, context);
-        signal.throwIfAborted();
+/** Locks objects by their ledgers, and keeps the fence in the first one's. */
+export function createGuard(settings: LinuxSettings): StorageGuard<Held> {
+  const { run } = settings;
+  return {
+    hold: async (context, signal, objects, work) => {
+      const system = findSystem(settings, context);
+      await prepareSystem(system);
+      const first = ledgerPath(system, objects[0]);
+      // Always in the same order, so that two calls never wait for each other; objects may share a ledger.
+      const paths = [...new Set(objects.map((object) => ledgerPath(system, object)))].sort();
+      const lockFrom = async <T>(
+        at: number,
+        held: HeldLock | undefined,
+        all: (lock: HeldLock) => Promise<T>,
+      ): Promise<T> => {
+        const path = paths[at];
+        if (path === undefined) {
+          if (held === undefined) throw new TypeError('A call works on something');
+          return await all(held);
+        }
+        return await withLock(path, { signal, run }, async (lock) => {
+          return await lockFrom(at + 1, path === first ? lock : held, all);
+        });
       };
-      const trace = { effect: effectSoFar(context) };
-      const held = { lock, ledger, trace, reach };
-      return await work({ ...held, context, system, volume, paths, clock, run, signal, key: keys[0], keys });
-    });
-  } finally {
-    cancelDeadline();
-  }
+      return await lockFrom(0, undefined, async (lock) => {
+        const ledger = await passFence(lock, context);
+        // Records that their writers did not finish; nobody writes them now.
+        for (const object of objects) await removeFile(objectPaths(system, object).recordTemporary);
+        return await work({ system, ledger, lock });
+      });
+    },
+  };
 }

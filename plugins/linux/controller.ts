@@ -1,22 +1,57 @@
-/** The controller: which methods there are and how each is undone. */
-import { defineController, type ControllerPort, type MethodDefinition } from '../../src/controller.js';
-import { answering } from './answers.js';
+/** The adapter and the controller that is made of it. */
+import type { ControllerPort } from '../../src/controller.js';
+import { defineStorageController, type StorageAdapter } from '../../src/storage-controller.js';
+import { createGuard, type Held } from './call.js';
+import { createDiscovery } from './discovery.js';
+import { cloneVolume } from './methods/clone-volume.js';
+import { createSnapshot } from './methods/create-snapshot.js';
 import { createVolume } from './methods/create-volume.js';
+import { deleteSnapshot } from './methods/delete-snapshot.js';
 import { deleteVolume } from './methods/delete-volume.js';
+import { expandVolume } from './methods/expand-volume.js';
 import { exportVolume } from './methods/export-volume.js';
-import { resizeVolume } from './methods/resize-volume.js';
+import { operationOf } from './methods/operation.js';
 import { restoreVolumeSize } from './methods/restore-volume-size.js';
+import { revertVolume } from './methods/revert-volume.js';
 import { unexportVolume } from './methods/unexport-volume.js';
-import { checkOptions, type LinuxControllerOptions, type LinuxSettings } from './options.js';
-import { schemas } from './schemas.js';
+import { checkOptions, type LinuxControllerOptions } from './options.js';
+import { knownFailure } from './refusal.js';
 
 /** Version of what the methods take, give and do. */
-const controllerVersion = '1.0.0';
+const adapterVersion = '2.0.0';
 
-/** Writing zeros takes as long as the disk takes. */
-const allocationTimeoutMs = 6 * 3_600_000;
-
-const sameVolume = { volume: { $args: '/volume' } };
+/**
+ * Makes the adapter of the `linux` systems.
+ *
+ * @throws TypeError naming the option that breaks its rule.
+ */
+export function createLinuxAdapter(options: LinuxControllerOptions): StorageAdapter<Held> {
+  const settings = checkOptions(options);
+  return {
+    kind: 'linux',
+    version: adapterVersion,
+    description: 'Volumes as files of a Linux host, exported over iSCSI by tgtd',
+    guard: createGuard(settings),
+    discovery: createDiscovery(settings, adapterVersion),
+    volumes: {
+      create: operationOf(settings, createVolume),
+      delete: operationOf(settings, deleteVolume),
+      expand: operationOf(settings, expandVolume),
+      restoreSize: operationOf(settings, restoreVolumeSize),
+    },
+    snapshots: {
+      create: operationOf(settings, createSnapshot),
+      delete: operationOf(settings, deleteSnapshot),
+      revert: operationOf(settings, revertVolume),
+    },
+    clones: { clone: operationOf(settings, cloneVolume) },
+    exports: {
+      export: operationOf(settings, exportVolume),
+      unexport: operationOf(settings, unexportVolume),
+    },
+    explain: knownFailure,
+  };
+}
 
 /**
  * Makes the `linux` storage controller.
@@ -35,70 +70,8 @@ const sameVolume = { volume: { $args: '/volume' } };
  * });
  */
 export function createLinuxController(options: LinuxControllerOptions): ControllerPort {
-  const settings = checkOptions(options);
-  return defineController({
-    kind: 'linux',
-    version: controllerVersion,
-    description: 'Volumes as files of a Linux host, exported over iSCSI by tgtd',
-    methods: { ...volumeMethods(settings), ...exportMethods(settings) },
-  });
-}
-
-function volumeMethods(settings: LinuxSettings): Record<string, MethodDefinition> {
-  return {
-    'create-volume': {
-      description: 'Makes a volume, thin unless asked for thick',
-      ...schemas.createVolume,
-      undo: { method: 'delete-volume', arguments: sameVolume },
-      timeoutMs: allocationTimeoutMs,
-      idempotent: true,
-      ...answering(settings, createVolume),
-    },
-    'resize-volume': {
-      description: 'Makes a volume larger, also while it is exported',
-      ...schemas.resizeVolume,
-      undo: { method: 'restore-volume-size', arguments: sameVolume },
-      timeoutMs: allocationTimeoutMs,
-      idempotent: true,
-      ...answering(settings, resizeVolume),
-    },
-    'restore-volume-size': {
-      description: 'Undoes resize-volume, unless that would destroy data',
-      ...schemas.restoreVolumeSize,
-      undo: 'irreversible',
-      limitClass: 'resize-volume',
-      timeoutMs: allocationTimeoutMs,
-      idempotent: true,
-      ...answering(settings, restoreVolumeSize),
-    },
-    'delete-volume': {
-      description: 'Destroys a volume that is not exported; as an undo, only what the undone step made',
-      ...schemas.deleteVolume,
-      undo: 'irreversible',
-      idempotent: true,
-      ...answering(settings, deleteVolume),
-    },
-  };
-}
-
-function exportMethods(settings: LinuxSettings): Record<string, MethodDefinition> {
-  return {
-    'export-volume': {
-      description: 'Lets iSCSI initiators use a volume',
-      ...schemas.exportVolume,
-      undo: { method: 'unexport-volume', arguments: sameVolume },
-      timeoutMs: 120_000,
-      idempotent: true,
-      ...answering(settings, exportVolume),
-    },
-    'unexport-volume': {
-      description: 'Ends the use of a volume; as an undo, only by whom the undone step let in',
-      ...schemas.unexportVolume,
-      // Who was let in by several steps, and with which secrets, is not a thing that a step can give back.
-      undo: 'irreversible',
-      timeoutMs: 120_000,
-      idempotent: true,
-      ...answering(settings, unexportVolume),
-    },
-  };
+  return defineStorageController(
+    createLinuxAdapter(options),
+    options.clock === undefined ? {} : { clock: options.clock },
+  );
 }

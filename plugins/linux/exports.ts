@@ -7,7 +7,7 @@ import {
   type AccountRecord,
   type TgtdNow,
 } from './account-store.js';
-import type { Chap } from './arguments.js';
+import type { ChapAccount as Chap } from '../../src/storage-controller.js';
 import type { RunChild } from './child-process.js';
 import { planExport, type WantedExport } from './export-plan.js';
 import { withLock } from './file-lock.js';

@@ -23,13 +23,13 @@ export const linuxFaultPoints = [
   'create-volume:temp-removed',
 
   // The intent is in the record; the file has its old size.
-  'resize-volume:intended',
+  'expand-volume:intended',
   // The file has its new size; initiators still see the old one.
-  'resize-volume:grown',
+  'expand-volume:grown',
   // Initiators may see the new size; the record says that it is not finished.
-  'resize-volume:reopened',
+  'expand-volume:reopened',
   // The record says that it is finished.
-  'resize-volume:recorded',
+  'expand-volume:recorded',
 
   // Nothing was written beyond the former size, and nothing can be: the target is offline.
   'restore-volume-size:checked',
@@ -39,6 +39,37 @@ export const linuxFaultPoints = [
   'restore-volume-size:reopened',
   // The record says that the growth is undone.
   'restore-volume-size:recorded',
+
+  // A data file under its temporary name; its record is not there yet.
+  'clone-volume:temp-made',
+  // The complete copy under its temporary name.
+  'clone-volume:copied',
+  'clone-volume:renamed',
+  'clone-volume:recorded',
+  'clone-volume:temp-removed',
+
+  'create-snapshot:temp-made',
+  'create-snapshot:copied',
+  'create-snapshot:renamed',
+  'create-snapshot:recorded',
+  'create-snapshot:temp-removed',
+
+  // Nothing was changed yet.
+  'delete-snapshot:checked',
+  'delete-snapshot:hidden',
+  'delete-snapshot:record-removed',
+  'delete-snapshot:data-removed',
+
+  'revert-volume:temp-made',
+  // The copy of the snapshot is complete; nothing says yet that it is to take the data file's place.
+  'revert-volume:copied',
+  // The record says so.
+  'revert-volume:intended',
+  // The copy is the data file; the target is still offline.
+  'revert-volume:replaced',
+  // Initiators may write again; the record does not say that it is done.
+  'revert-volume:reopened',
+  'revert-volume:recorded',
 
   // Nothing was changed yet.
   'delete-volume:checked',

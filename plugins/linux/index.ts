@@ -1,5 +1,5 @@
 /** The `linux` storage controller. See README.md. */
-export { createLinuxController } from './controller.js';
+export { createLinuxAdapter, createLinuxController } from './controller.js';
 export { linuxFaultPoints } from './fault-points.js';
 export type { FaultHook, LinuxFaultPoint } from './fault-points.js';
 export type { LinuxControllerOptions, LinuxSystem, TgtdAddress } from './options.js';

@@ -31,6 +31,12 @@ export interface LinuxSystem {
    * secrets are kept sealed and restoreExports can make CHAP exports again; without it they are not kept.
    */
   readonly chapKeyFile?: string;
+  /**
+   * How much more than its file system holds may be promised: 1 for no more. Counted when something is made or grows.
+   *
+   * @default no bound: watch the file system
+   */
+  readonly oversubscription?: number;
 }
 
 /** What the controller is made of. */
@@ -90,5 +96,6 @@ function checkSystem(system: LinuxSystem): void {
   must(portalPattern.test(system.tgtd.portal), 'tgtd.portal must be host:port');
   must(iqnPrefixPattern.test(system.iqnPrefix), 'iqnPrefix must be like iqn.2026-11.com.example:name');
   const { controlPort } = system.tgtd;
+  must((system.oversubscription ?? 1) > 0, 'oversubscription must be a number above 0');
   must(Number.isInteger(controlPort) && controlPort >= 0 && controlPort <= 32_767, 'tgtd.controlPort');
 }

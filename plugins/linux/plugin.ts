@@ -10,6 +10,7 @@
  *             tgtd: { control_port: 0, portal: "10.0.0.5:3260" }
  *             iqn_prefix: iqn.2026-11.com.example:rack-a
  *             chap_key_file: /etc/steplock/rack-a.key    # optional
+ *             oversubscription: 2                        # optional
  */
 import { resolve } from 'node:path';
 import { isJsonObject, type ControllerPort, type JsonObject, type JsonValue } from '../../src/controller.js';
@@ -50,6 +51,7 @@ function parseSystem(system: JsonValue, at: string, directory: string): LinuxSys
     tgtd,
     iqn_prefix: iqnPrefix,
     chap_key_file: chapKeyFile,
+    oversubscription,
     ...unknown
   } = system;
   const [stray] = Object.keys(unknown);
@@ -57,6 +59,9 @@ function parseSystem(system: JsonValue, at: string, directory: string): LinuxSys
   if (!isJsonObject(tgtd)) throw new TypeError(`${at}.tgtd must have control_port and portal`);
   const { control_port: controlPort, portal, ipc_path: ipcPath } = tgtd;
   if (typeof controlPort !== 'number') throw new TypeError(`${at}.tgtd.control_port must be a number`);
+  if (oversubscription !== undefined && typeof oversubscription !== 'number') {
+    throw new TypeError(`${at}.oversubscription must be a number`);
+  }
   return {
     id: text(id, `${at}.id`),
     rootDir: resolve(directory, text(rootDir, `${at}.root_dir`)),
@@ -66,6 +71,7 @@ function parseSystem(system: JsonValue, at: string, directory: string): LinuxSys
       ...(ipcPath === undefined ? {} : { ipcPath: text(ipcPath, `${at}.tgtd.ipc_path`) }),
     },
     iqnPrefix: text(iqnPrefix, `${at}.iqn_prefix`),
+    ...(oversubscription === undefined ? {} : { oversubscription }),
     ...(chapKeyFile === undefined
       ? {}
       : { chapKeyFile: resolve(directory, text(chapKeyFile, `${at}.chap_key_file`)) }),

@@ -1,68 +1,41 @@
-/** Failures that are known: what a method throws inside and its caller gets as `Failed`. */
-import type { Effect } from '../../src/controller.js';
+/** Failures that are known: what an operation throws and its caller gets as `Failed`. */
+import { StorageRefusal, type StorageReason } from '../../src/storage-controller.js';
 
-/** Why a call failed, for programs. docs: the table in README.md. */
-export type LinuxFailure =
-  | 'InvalidArguments'
-  | 'InvalidSize'
-  | 'SystemUnknown'
-  | 'SystemUnavailable'
-  | 'VolumeNotFound'
-  | 'VolumeExists'
-  | 'VolumeInUse'
-  | 'VolumeGrownSince'
-  | 'DataBeyondSize'
-  | 'ForeignObject'
-  | 'CapacityExceeded'
-  | 'KeyReused'
-  | 'AccountExists'
-  | 'AuthenticationMismatch'
-  | 'SecretKeyUnusable'
-  | 'SessionsStayOpen'
-  | 'TgtdUnavailable'
-  | 'UndoOnly';
+/** Reasons that this kind of system has beside those of all. docs: the table in README.md. */
+export const linuxReasons = {
+  SecretKeyUnusable: { retryable: false },
+  SessionsStayOpen: { retryable: true },
+  TgtdUnavailable: { retryable: true },
+  VolumeBusy: { retryable: true },
+} as const;
+
+/** Why a call failed, for programs. */
+export type LinuxFailure = StorageReason | keyof typeof linuxReasons;
 
 /** A failure that is known, with its reason, its place and the way out. */
-export class Refusal extends Error {
+export class Refusal extends StorageRefusal {
   override readonly name = 'Refusal';
-  /** For programs. */
-  readonly reason: LinuxFailure;
-  /** Whether trying again may help without anybody doing anything. */
-  readonly retryable: boolean;
 
-  constructor(reason: LinuxFailure, message: string, retryable = false) {
-    super(message);
-    this.reason = reason;
-    this.retryable = retryable;
+  constructor(reason: LinuxFailure, message: string) {
+    super(reason, message, isLinuxReason(reason) ? linuxReasons[reason].retryable : undefined);
   }
-}
-
-/** The failure as the contract has it. */
-export interface KnownFailure {
-  readonly reason: LinuxFailure;
-  readonly message: string;
-  readonly detail: { readonly retryable: boolean; readonly effect: Effect };
 }
 
 /** What is known of an error, or undefined: then the outcome is unknown and the error has to be thrown on. */
-export function knownFailure(error: unknown, effect: Effect): KnownFailure | undefined {
-  if (error instanceof Refusal) {
-    return { reason: error.reason, message: error.message, detail: { retryable: error.retryable, effect } };
-  }
+export function knownFailure(error: unknown): StorageRefusal | undefined {
+  if (error instanceof StorageRefusal) return error;
   switch (errorCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
-      return {
-        reason: 'CapacityExceeded',
-        message: `No space left at ${errorPath(error)}: free some or choose another system`,
-        detail: { retryable: true, effect },
-      };
+      return new Refusal(
+        'CapacityExceeded',
+        `No space left at ${errorPath(error)}: free some or choose another system`,
+      );
     case 'EFBIG':
-      return {
-        reason: 'InvalidSize',
-        message: `The file system of ${errorPath(error)} cannot hold a file that large`,
-        detail: { retryable: false, effect },
-      };
+      return new Refusal(
+        'InvalidSize',
+        `The file system of ${errorPath(error)} cannot hold a file that large`,
+      );
     default:
       return undefined;
   }
@@ -78,4 +51,8 @@ function errorPath(error: unknown): string {
   return error instanceof Error && 'path' in error && typeof error.path === 'string'
     ? error.path
     : 'the system';
+}
+
+function isLinuxReason(reason: LinuxFailure): reason is keyof typeof linuxReasons {
+  return Object.hasOwn(linuxReasons, reason);
 }

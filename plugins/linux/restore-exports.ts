@@ -54,13 +54,18 @@ export async function restoreExports(
   const intact: string[] = [];
   const skipped: { volume: string; reason: string }[] = [];
   for (const volume of await listVolumes(system)) {
-    const outcome = await withLock(ledgerPath(system, volume), { signal, run }, async () => {
-      const record = await readRecord(volumePaths(system, volume));
-      if (record?.export?.grants.some(({ state }) => state === 'done') !== true) return 'unexported' as const;
-      return await withTgtd({ system, clock, run, signal }, async (now) => {
-        return await restoreVolume(now, record, clock, signal);
-      });
-    });
+    const outcome = await withLock(
+      ledgerPath(system, { kind: 'volume', name: volume }),
+      { signal, run },
+      async () => {
+        const record = await readRecord(volumePaths(system, volume));
+        if (record?.export?.grants.some(({ state }) => state === 'done') !== true)
+          return 'unexported' as const;
+        return await withTgtd({ system, clock, run, signal }, async (now) => {
+          return await restoreVolume(now, record, clock, signal);
+        });
+      },
+    );
     if (outcome === 'restored') restored.push(volume);
     else if (outcome === 'intact') intact.push(volume);
     else if (outcome !== 'unexported') skipped.push({ volume, reason: outcome.reason });

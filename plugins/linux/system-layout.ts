@@ -1,27 +1,28 @@
 /** Where things are in a system's directory. Names only: nothing here reads or writes. */
 import { join } from 'node:path';
+import type { StorageObject } from '../../src/storage-controller.js';
 import { shortHash } from './ledger-format.js';
 import type { LinuxSystem } from './options.js';
 
 /**
- * Volumes are spread over this many ledgers, and what shares a ledger waits for each other: enough that a few
- * volumes seldom meet, few enough that all of them together take 2 MiB.
+ * Volumes and snapshots are spread over this many ledgers, and what shares a ledger waits for each other: enough that a
+ * few seldom meet, few enough that all of them together take 2 MiB.
  */
 const ledgerCount = 256;
 
 /** The directories of a system, in the order in which they are made. */
 export function systemDirectories({ rootDir }: LinuxSystem): string[] {
-  return [join(rootDir, 'ledgers'), join(rootDir, 'volumes'), join(rootDir, 'accounts')];
+  return ['ledgers', 'volumes', 'snapshots', 'accounts'].map((name) => join(rootDir, name));
 }
 
-/** The file that is locked for whatever is done to the volume, and that remembers who did it. */
-export function ledgerPath({ rootDir }: LinuxSystem, volume: string): string {
-  const number = parseInt(shortHash(volume, 8), 16) % ledgerCount;
+/** The file that is locked for whatever is done to the object, and that remembers who did it. */
+export function ledgerPath({ rootDir }: LinuxSystem, { kind, name }: StorageObject): string {
+  const number = parseInt(shortHash(kind === 'volume' ? name : `${kind}/${name}`, 8), 16) % ledgerCount;
   return join(rootDir, 'ledgers', number.toString(16).padStart(2, '0'));
 }
 
-/** Where the files of one volume are. A volume's id has no dots, so no two names meet. */
-export interface VolumePaths {
+/** Where the files of one volume or snapshot are. Its name has no dots, so no two names meet. */
+export interface ObjectPaths {
   /** The directory of all of them. */
   readonly directory: string;
   /** The bytes. */
@@ -36,16 +37,21 @@ export interface VolumePaths {
   hidden(key: string): string;
 }
 
-/** See {@link VolumePaths}. */
-export function volumePaths({ rootDir }: LinuxSystem, volume: string): VolumePaths {
-  const directory = join(rootDir, 'volumes');
+/** See {@link ObjectPaths}. */
+export function volumePaths(system: LinuxSystem, volume: string): ObjectPaths {
+  return objectPaths(system, { kind: 'volume', name: volume });
+}
+
+/** See {@link ObjectPaths}. */
+export function objectPaths({ rootDir }: LinuxSystem, { kind, name }: StorageObject): ObjectPaths {
+  const directory = join(rootDir, `${kind}s`);
   return {
     directory,
-    image: join(directory, `${volume}.img`),
-    record: join(directory, `${volume}.json`),
-    recordTemporary: join(directory, `.${volume}.json.tmp`),
-    temporary: (key) => join(directory, `.${volume}.${shortHash(key, 16)}.new`),
-    hidden: (key) => join(directory, `.${volume}.${shortHash(key, 16)}.gone`),
+    image: join(directory, `${name}.img`),
+    record: join(directory, `${name}.json`),
+    recordTemporary: join(directory, `.${name}.json.tmp`),
+    temporary: (key) => join(directory, `.${name}.${shortHash(key, 16)}.new`),
+    hidden: (key) => join(directory, `.${name}.${shortHash(key, 16)}.gone`),
   };
 }
 

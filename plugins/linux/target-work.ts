@@ -154,11 +154,7 @@ async function endSessions(work: TargetWork, isMeant: (session: Session) => bool
     }
     if (clock.monotonicMs() > untilMs) {
       const names = sessions.map(({ initiator }) => initiator).join(', ');
-      throw new Refusal(
-        'SessionsStayOpen',
-        `Commands of ${names} do not end: look at the disk of tgtd`,
-        true,
-      );
+      throw new Refusal('SessionsStayOpen', `Commands of ${names} do not end: look at the disk of tgtd`);
     }
     await sleep(clock, pollMs, signal);
   }

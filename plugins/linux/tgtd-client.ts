@@ -105,5 +105,5 @@ async function send(socketPath: string, clock: Clock, request: TgtdRequest): Pro
 }
 
 function unavailable(socketPath: string, what: string): Refusal {
-  return new Refusal('TgtdUnavailable', `tgtd does not run: ${socketPath} ${what}. Start it`, true);
+  return new Refusal('TgtdUnavailable', `tgtd does not run: ${socketPath} ${what}. Start it`);
 }

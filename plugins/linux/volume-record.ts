@@ -4,16 +4,14 @@
  *
  * Pure: reading and writing it is in volume-store.ts.
  */
+import type { OwnerMark, StorageObject, Volume } from '../../src/storage-controller.js';
+import type { Call } from './call.js';
+import { shortHash } from './ledger-format.js';
+import { poolName } from './pool.js';
+import { Refusal } from './refusal.js';
 
 /** Which step made something. */
-export interface Maker {
-  /** The idempotency key of its calls: whose it is. */
-  readonly key: string;
-  readonly workflow: string;
-  readonly workflowUid: string;
-  readonly step: string;
-  readonly tenant: string;
-}
+export type Maker = OwnerMark;
 
 /** A step that made the volume larger. */
 export interface Growth {
@@ -32,6 +30,19 @@ export interface Grant extends Maker {
   readonly username: string;
   /** `begun` until they can log in. */
   readonly state: 'begun' | 'done';
+}
+
+/** A step that took the volume back to a snapshot. */
+export interface Revert {
+  readonly key: string;
+  readonly snapshot: string;
+  /** `begun` until initiators see it: what they write from then on must not be taken back again. */
+  readonly state: 'begun' | 'done';
+}
+
+/** What a volume was copied from. */
+export interface Source extends StorageObject {
+  readonly serial: string;
 }
 
 /** The volume's target, as long as there is a grant. */
@@ -57,11 +68,67 @@ export interface VolumeRecord {
   readonly createdBytes: number;
   /** The last ones, the newest at the end. */
   readonly growths: readonly Growth[];
+  /** Undefined if it was made empty. */
+  readonly source?: Source;
+  /** The last ones, the newest at the end. */
+  readonly reverts?: readonly Revert[];
   readonly export?: ExportRecord;
 }
 
 /** Growths that are remembered. An older one can no longer be undone. */
 export const growthsMax = 64;
+
+/** Reverts that are remembered. */
+export const revertsMax = 64;
+
+/** The record of a new volume. */
+export function newVolumeRecord(
+  call: Call,
+  made: Pick<VolumeRecord, 'createdBytes' | 'thick'> & { readonly source?: Source },
+): VolumeRecord {
+  return { format: 1, volume: call.volume, maker: call.owner, serial: serialOf(call), ...made, growths: [] };
+}
+
+/**
+ * A serial from the key as well as the name: what is made again under the name of something that was deleted has other
+ * bytes, and a host that saw the former must not take it for the same disk. tgtd reads the digits as an NAA identifier
+ * of type 6, hence the first one.
+ */
+export function serialOf({ system, object, key }: Call): string {
+  const { kind, name } = object;
+  const parts = kind === 'volume' ? [system.id, name, key] : [system.id, kind, name, key];
+  return `6${shortHash(JSON.stringify(parts), 31)}`;
+}
+
+/** The volume as it was made. */
+export function createdVolume({ volume, createdBytes, thick, serial }: VolumeRecord, path: string): Volume {
+  return { volume, pool: poolName, sizeBytes: createdBytes, thick, serial, nativeId: path };
+}
+
+/**
+ * @throws Refusal VolumeExists if another step made it.
+ */
+export function requireMadeBy(call: Call, { volume, maker }: VolumeRecord): void {
+  if (call.keys.includes(maker.key)) return;
+  throw new Refusal(
+    'VolumeExists',
+    `Volume ${volume} of storage system ${call.system.id} was made by ${maker.workflow}/${maker.step}`,
+  );
+}
+
+/**
+ * @throws Refusal IdentityMismatch if a serial is given and is not the volume's.
+ */
+export function requireSerial({ volume, serial }: VolumeRecord, wanted: string | undefined): void {
+  if (wanted === undefined || wanted === serial) return;
+  throw new Refusal('IdentityMismatch', `Volume ${volume} has the serial ${serial}, and ${wanted} is meant`);
+}
+
+/** The record with this revert in place of the one with the same key, or added. */
+export function withRevert(record: VolumeRecord, revert: Revert): VolumeRecord {
+  const others = (record.reverts ?? []).filter(({ key }) => key !== revert.key);
+  return { ...record, reverts: [...others, revert].slice(-revertsMax) };
+}
 
 /** The record as it is written. */
 export function formatRecord(record: VolumeRecord): string {

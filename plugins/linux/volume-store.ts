@@ -1,5 +1,5 @@
 /**
- * The data files and records of a system's volumes. A data file comes to its final name in one step when it
+ * The data files and records of a system's volumes, and of its snapshots, which are kept in the same way. A data file comes to its final name in one step when it
  * is complete (by a second link, which never replaces a file), and loses it in one step before it is removed.
  *
  * | temporary | final | record | hidden | what it is |
@@ -24,36 +24,48 @@ import {
   writeFileAtomic,
 } from './files.js';
 import { errorCode, Refusal } from './refusal.js';
-import { volumePaths, type VolumePaths } from './system-layout.js';
-import { formatRecord, parseRecord, type VolumeRecord } from './volume-record.js';
+import { objectPaths, type ObjectPaths } from './system-layout.js';
+import { join } from 'node:path';
+import type { StorageObject } from '../../src/storage-controller.js';
+import { formatRecord, parseRecord, requireSerial, type VolumeRecord } from './volume-record.js';
 import type { LinuxSystem } from './options.js';
 
 /** The volume's record, or undefined if there is no such volume. */
-export async function readRecord(paths: VolumePaths): Promise<VolumeRecord | undefined> {
+export async function readRecord(paths: ObjectPaths): Promise<VolumeRecord | undefined> {
   const text = await readFileIfThere(paths.record);
   return text === undefined ? undefined : parseRecord(text, paths.record);
 }
 
+/** Whether what the call is about has a record: whether it exists. */
+export async function hasRecord({ paths }: Call): Promise<boolean> {
+  return (await statIfThere(paths.record)) !== undefined;
+}
+
 /** Replaces the volume's record. */
-export async function writeRecord(paths: VolumePaths, record: VolumeRecord): Promise<void> {
+export async function writeRecord(paths: ObjectPaths, record: VolumeRecord): Promise<void> {
   await writeFileAtomic(paths.record, paths.recordTemporary, formatRecord(record));
 }
 
 /**
  * The volume's record and its size now.
  *
- * @throws Refusal VolumeNotFound.
+ * @throws Refusal VolumeNotFound, or IdentityMismatch if the serial is given and is not its.
  */
-export async function requireVolume(call: Call): Promise<{ record: VolumeRecord; sizeBytes: number }> {
+export async function requireVolume(
+  call: Call,
+  serial?: string,
+): Promise<{ record: VolumeRecord; sizeBytes: number }> {
   const record = await readRecord(call.paths);
   if (record === undefined) {
     // Whatever an earlier attempt did to it went with it.
     call.trace.effect = 'none';
+    if (await hasImage(call)) throw await nameTaken(call);
     throw new Refusal(
       'VolumeNotFound',
       `Storage system ${call.system.id} has no volume ${call.volume}: create it first`,
     );
   }
+  requireSerial(record, serial);
   return { record, sizeBytes: await imageSize(call) };
 }
 
@@ -62,12 +74,12 @@ export async function requireVolume(call: Call): Promise<{ record: VolumeRecord;
  *
  * @throws Refusal ForeignObject if the file is gone though the volume is recorded.
  */
-export async function imageSize({ paths, volume }: Call): Promise<number> {
+export async function imageSize({ paths, volume, object }: Call): Promise<number> {
   const image = await statIfThere(paths.image);
   if (image === undefined) {
     throw new Refusal(
       'ForeignObject',
-      `The record of volume ${volume} is there, but somebody moved its data file ${paths.image}: put it back`,
+      `The record of ${object.kind} ${volume} is there, but somebody moved its data file ${paths.image}: put it back`,
     );
   }
   return Number(image.size);
@@ -142,6 +154,15 @@ export async function removeTemporaries(call: Call): Promise<void> {
   for (const key of call.keys) await removeForGood(call, call.paths.temporary(key));
 }
 
+/** Removes what any step has under temporary names: dead attempts at what is being deleted. */
+export async function removeAllTemporaries(call: Call): Promise<void> {
+  const { paths, volume } = call;
+  for (const name of await readdir(paths.directory)) {
+    if (name.startsWith(`.${volume}.`) && name.endsWith('.new'))
+      await removeForGood(call, join(paths.directory, name));
+  }
+}
+
 /** Removes the bytes of what this step has hidden. */
 export async function removeHidden(call: Call): Promise<void> {
   for (const key of call.keys) await removeForGood(call, call.paths.hidden(key));
@@ -149,22 +170,41 @@ export async function removeHidden(call: Call): Promise<void> {
 
 /** The refusal for a file of the final name that this step did not make. */
 export async function nameTaken(call: Call): Promise<Refusal> {
-  const { paths, volume } = call;
+  const { paths, volume, object } = call;
   const names = await readdir(paths.directory);
   for (const name of names.filter((other) => other.startsWith(`.${volume}.`) && other.endsWith('.new'))) {
     if (await isSameFile(`${paths.directory}/${name}`, paths.image)) {
-      return new Refusal('VolumeExists', `Another step has made volume ${volume} and not finished it`);
+      const reason = object.kind === 'volume' ? 'VolumeExists' : 'SnapshotExists';
+      return new Refusal(reason, `Another step has made ${object.kind} ${volume} and not finished it`);
     }
   }
   return new Refusal(
     'ForeignObject',
-    `${paths.image} was not made by a workflow and is left alone: move it or choose another volume name`,
+    `${paths.image} was not made by a workflow and is left alone: move it or choose another name`,
   );
 }
 
-/** The ids of all volumes that have a record, in order. */
+/** The names of all volumes that have a record, in order. */
 export async function listVolumes(system: LinuxSystem): Promise<string[]> {
-  const names = await readdir(volumePaths(system, 'any').directory);
+  return await listRecorded(system, 'volume');
+}
+
+/** The names of all snapshots that have a record, in order. */
+export async function listSnapshots(system: LinuxSystem): Promise<string[]> {
+  return await listRecorded(system, 'snapshot');
+}
+
+/** The names of all data files, with a record or without, in order. */
+export async function listImages(system: LinuxSystem, kind: StorageObject['kind']): Promise<string[]> {
+  const names = await readdir(objectPaths(system, { kind, name: 'any' }).directory);
+  return names
+    .filter((name) => name.endsWith('.img') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.img'.length))
+    .sort();
+}
+
+async function listRecorded(system: LinuxSystem, kind: StorageObject['kind']): Promise<string[]> {
+  const names = await readdir(objectPaths(system, { kind, name: 'any' }).directory);
   return names
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
     .map((name) => name.slice(0, -'.json'.length))

@@ -6,6 +6,7 @@ import { ControllersFileError } from '../controllers/load-controllers.js';
 import { SamplesError } from '../conformance/samples.js';
 import { errorText, SteplockError } from '../errors/index.js';
 import { version } from '../version.js';
+import { addAgentCommand } from './agent-command.js';
 import { addStepCommands } from './step-commands.js';
 import { addClusterCommands } from './cluster-commands.js';
 import { addAdmissionCommands } from './admission-commands.js';
@@ -46,6 +47,7 @@ function createProgram(context: CliContext): Command {
     })
     .exitOverride();
   addServerCommands(program, context);
+  addAgentCommand(program, context);
   addWorkflowCommands(program, context);
   addStepCommands(
     program.command('step').description('look at steps, retry, skip and approve them'),

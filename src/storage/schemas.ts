@@ -245,7 +245,10 @@ export const storageSchemas: Readonly<
         },
         ...['source_volume', 'source_snapshot', 'source_serial', 'size_bytes', 'pool'],
       ),
-      oneOf: [{ required: ['source_volume'] }, { required: ['source_snapshot'] }],
+      oneOf: [
+        { properties: { source_volume: true }, required: ['source_volume'] },
+        { properties: { source_snapshot: true }, required: ['source_snapshot'] },
+      ],
     },
     outputSchema: object(volumeProperties()),
   },

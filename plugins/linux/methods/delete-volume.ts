@@ -1,46 +1,46 @@
 /**
- * Removes a volume: as a step any volume, for good; as the undo of create-volume only what that step made,
+ * Removes a volume: as a step the one with the serial, for good; as the undo of create-volume only what that step made,
  * half made or whole.
  */
-import { done, notDone } from '../../../src/controller.js';
-import type { VolumeMethod } from '../answers.js';
-import { readVolume } from '../arguments.js';
+import { notDone } from '../../../src/controller.js';
+import type { DeleteVolumeArguments } from '../../../src/storage-controller.js';
 import type { Call } from '../call.js';
 import { Refusal } from '../refusal.js';
 import { findForeignUse } from '../target-lookup.js';
 import { grantsOf, initiatorsOf, type VolumeRecord } from '../volume-record.js';
+import { snapshotsOf } from '../snapshot-record.js';
 import {
   hasImage,
+  hasRecord,
   hasTemporary,
   hide,
   isHidden,
   isPublished,
   nameTaken,
   readRecord,
+  removeAllTemporaries,
   removeForGood,
   removeHidden,
   removeTemporaries,
 } from '../volume-store.js';
-
-interface DeleteArguments {
-  readonly volume: string;
-}
+import { theVolume, there, type LinuxOperation } from './operation.js';
 
 /** See the file's head. */
-export const deleteVolume: VolumeMethod<DeleteArguments> = {
-  parse: (args) => ({ volume: readVolume(args) }),
-  execute: async (call, { volume }) => {
+export const deleteVolume: LinuxOperation<'delete-volume'> = {
+  object: theVolume,
+  perform: async (call, args) => {
+    const { volume } = args;
     if (await isHidden(call)) {
       call.trace.effect = 'some';
       await finish(call);
-      if (call.context.direction === 'forward') return done({ volume });
+      if (call.context.direction === 'forward') return { volume };
     }
-    if (hasDeleted(call)) return done({ volume });
+    if (hasDeleted(call)) return { volume };
     const record = await readRecord(call.paths);
     call.trace.effect = 'none';
     if (record === undefined) {
       await removeUnrecorded(call);
-    } else if (isMeant(call, record)) {
+    } else if (isMeant(call, record, args)) {
       await requireUnused(call, record);
       await call.reach('delete-volume:checked');
       if (await hasImage(call)) await hide(call);
@@ -50,23 +50,25 @@ export const deleteVolume: VolumeMethod<DeleteArguments> = {
     } else {
       await removeTemporaries(call);
     }
-    return done({ volume });
+    return { volume };
   },
-  probe: async (call, { volume }) => {
+  look: async (call, args) => {
+    const { volume } = args;
     if (await isHidden(call)) return notDone('some');
-    if (hasDeleted(call)) return done({ volume });
+    if (hasDeleted(call)) return there({ volume });
     const record = await readRecord(call.paths);
-    if (record !== undefined && isMeant(call, record)) return notDone('none');
+    if (record !== undefined && isMeant(call, record, args)) return notDone('none');
     if (call.context.direction === 'undo') {
-      return (await hasTemporary(call)) ? notDone('some') : done({ volume });
+      return (await hasTemporary(call)) ? notDone('some') : there({ volume });
     }
-    return (await hasImage(call)) ? notDone('none') : done({ volume });
+    return record === undefined && (await hasImage(call)) ? notDone('none') : there({ volume });
   },
 };
 
-/** A step deletes whatever has the name; an undo only what the undone step made. */
-function isMeant(call: Call, record: VolumeRecord): boolean {
-  return call.context.direction === 'forward' || call.keys.includes(record.maker.key);
+/** A step means a volume by its serial, an undo what the undone step made. */
+function isMeant(call: Call, record: VolumeRecord, { serial }: DeleteVolumeArguments): boolean {
+  if (call.context.direction === 'forward') return record.serial === serial;
+  return call.keys.includes(record.maker.key);
 }
 
 /**
@@ -85,7 +87,8 @@ async function finish(call: Call): Promise<void> {
   // From here on a repeat of this call finds that it is done, also when the name is in use again.
   if (call.context.direction === 'forward') await call.ledger.rememberDeletion(call.key);
   await removeHidden(call);
-  await removeTemporaries(call);
+  if (await hasRecord(call)) await removeTemporaries(call);
+  else await removeAllTemporaries(call);
   await call.reach('delete-volume:data-removed');
 }
 
@@ -109,6 +112,10 @@ async function requireUnused(call: Call, record: VolumeRecord): Promise<void> {
       `Volume ${volume} of storage system ${system.id} is exported to ${initiatorsOf(grants).join(', ')} ` +
         `by ${steps}: unexport it first`,
     );
+  }
+  const snapshots = await snapshotsOf(system, record.serial);
+  if (snapshots.length > 0) {
+    throw new Refusal('VolumeInUse', `Volume ${volume} has snapshots: delete ${snapshots.join(', ')} first`);
   }
   const foreign = await findForeignUse(call, paths.image);
   if (foreign !== undefined) {

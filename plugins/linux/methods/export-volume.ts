@@ -2,11 +2,10 @@
  * Lets initiators use a volume: a grant per step, and one target per volume that serves all grants. The grant
  * is recorded before tgtd is told, so whatever tgtd has is in a record that says whose it is.
  */
-import { done, notDone, type JsonObject } from '../../../src/controller.js';
+import { notDone } from '../../../src/controller.js';
+import type { ExportVolumeArguments, ExportedVolume } from '../../../src/storage-controller.js';
 import { planAccount, type TgtdNow } from '../account-store.js';
-import type { VolumeMethod } from '../answers.js';
-import { readChap, readInitiators, readVolume, type Chap } from '../arguments.js';
-import { makerOf, type Call } from '../call.js';
+import type { Call } from '../call.js';
 import { chooseTid, volumeLun } from '../export-plan.js';
 import {
   findServable,
@@ -30,32 +29,24 @@ import {
   type VolumeRecord,
 } from '../volume-record.js';
 import { readRecord, requireVolume, writeRecord } from '../volume-store.js';
+import { theVolume, there, type LinuxOperation } from './operation.js';
 
-interface ExportArguments {
-  readonly volume: string;
-  readonly initiators: readonly string[];
-  readonly chap: Chap | undefined;
-}
+type ExportArguments = Pick<ExportVolumeArguments, 'initiators' | 'chap'>;
 
 /** See the file's head. */
-export const exportVolume: VolumeMethod<ExportArguments> = {
-  parse: (args) => {
-    const initiators = readInitiators(args);
-    if (initiators === undefined) {
-      throw new Refusal('InvalidArguments', 'Argument initiators must name who may use the volume');
-    }
-    return { volume: readVolume(args), initiators, chap: readChap(args) };
-  },
-  execute: async (call, args) => {
-    const { record } = await requireVolume(call);
+export const exportVolume: LinuxOperation<'export-volume'> = {
+  object: theVolume,
+  perform: async (call, { serial, chap, ...given }) => {
+    const args = { initiators: readInitiators(given.initiators), ...(chap === undefined ? {} : { chap }) };
+    const { record } = await requireVolume(call, serial);
     call.trace.effect = grantOf(record, call.keys) === undefined ? 'none' : 'some';
     requireCompatible(call, record, args);
     await withTgtd(call, async (now) => {
       await admit(call, now, record, args);
     });
-    return done(outputOf(call, record, args));
+    return outputOf(call, record, args);
   },
-  probe: async (call, args) => {
+  look: async (call) => {
     const record = await readRecord(call.paths);
     const grant = record === undefined ? undefined : grantOf(record, call.keys);
     if (record === undefined || grant === undefined) return notDone('none');
@@ -63,15 +54,32 @@ export const exportVolume: VolumeMethod<ExportArguments> = {
     const isWhole = await withTgtd(call, (now) =>
       isServed(now, identityOf(call, now.instance), record, [grant]),
     );
-    return isWhole ? done(outputOf(call, record, args)) : notDone('some');
+    return isWhole ? there(outputOf(call, record, grant)) : notDone('some');
   },
 };
+
+/**
+ * Names of initiators in order.
+ *
+ * @throws Refusal InitiatorUnsupported for one that does not speak iSCSI, or that tgtd could not tell from an address.
+ */
+function readInitiators(names: readonly string[]): string[] {
+  const other = names.find((name) => !name.startsWith('iqn.'));
+  if (other === undefined) return [...names].sort();
+  throw new Refusal(
+    'InitiatorUnsupported',
+    `${other} is no iSCSI qualified name, and tgtd lets in no others`,
+  );
+}
 
 function requireCompatible(call: Call, record: VolumeRecord, { initiators, chap }: ExportArguments): void {
   const own = grantOf(record, call.keys);
   const username = chap?.username ?? '';
   if (own !== undefined && (own.username !== username || own.initiators.join() !== initiators.join())) {
-    throw new Refusal('KeyReused', `Volume ${record.volume} was exported by this step with other arguments`);
+    throw new Refusal(
+      'ObjectDiffers',
+      `Volume ${record.volume} was exported by this step with other arguments`,
+    );
   }
   const other = grantsOf(record).find(({ key }) => !call.keys.includes(key));
   if (other === undefined || (other.username === '') === (username === '')) return;
@@ -101,7 +109,7 @@ async function admit(call: Call, now: TgtdNow, record: VolumeRecord, args: Expor
     grantsOf(record).filter((grant) => grant.key !== key),
   );
 
-  const begun: Grant = { ...makerOf(call), key, ...grantArguments(args), state: 'begun' };
+  const begun: Grant = { ...call.owner, key, ...grantArguments(args), state: 'begun' };
   const exported = exportRecord(call, now, record, target);
   const write = async (grant: Grant): Promise<void> => {
     await writeRecord(paths, {
@@ -145,10 +153,11 @@ function grantArguments({ initiators, chap }: ExportArguments): Pick<Grant, 'ini
   return { initiators, username: chap?.username ?? '' };
 }
 
-function outputOf({ system }: Call, record: VolumeRecord, { initiators }: ExportArguments): JsonObject {
+function outputOf({ system }: Call, record: VolumeRecord, { initiators }: ExportArguments): ExportedVolume {
   return {
-    target_iqn: targetName(system, record.volume),
-    portal: system.tgtd.portal,
+    volume: record.volume,
+    protocol: 'iscsi',
+    targets: [{ name: targetName(system, record.volume), address: system.tgtd.portal }],
     lun: volumeLun,
     initiators: [...initiators],
     serial: record.serial,

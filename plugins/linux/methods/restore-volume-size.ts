@@ -1,42 +1,38 @@
 /**
- * Undoes resize-volume: gives the volume its former size back, if that step made it larger, nobody grew it
+ * Undoes expand-volume: gives the volume its former size back, if that step made it larger, nobody grew it
  * since and nothing was written beyond the former size.
  */
-import { done, notDone, type JsonObject } from '../../../src/controller.js';
-import type { VolumeMethod } from '../answers.js';
-import { readVolume } from '../arguments.js';
+import { notDone } from '../../../src/controller.js';
+import type { RestoredVolumeSize } from '../../../src/storage-controller.js';
 import type { Call } from '../call.js';
 import { whileTargetIsClosed } from '../closed-target.js';
 import { Refusal } from '../refusal.js';
 import { growthOf, growthsMax, withGrowth, type Growth, type VolumeRecord } from '../volume-record.js';
 import { imageSize, readRecord, setImageLength, writeRecord } from '../volume-store.js';
-
-interface RestoreArguments {
-  readonly volume: string;
-}
+import { theVolume, there, type LinuxOperation } from './operation.js';
 
 /** See the file's head. */
-export const restoreVolumeSize: VolumeMethod<RestoreArguments> = {
-  parse: (args) => ({ volume: readVolume(args) }),
-  execute: async (call, { volume }) => {
+export const restoreVolumeSize: LinuxOperation<'restore-volume-size'> = {
+  object: theVolume,
+  perform: async (call, { volume }) => {
     requireUndo(call);
     const record = await readRecord(call.paths);
-    if (record === undefined) return done({ volume });
+    if (record === undefined) return { volume };
     const growth = growthOf(record, call.keys);
     if (growth === undefined) requireForgettable(call, record);
     else if (growth.state !== 'undone') await undo(call, record, growth);
-    return done(await outputOf(call));
+    return await outputOf(call);
   },
-  probe: async (call, { volume }) => {
+  look: async (call, { volume }) => {
     requireUndo(call);
     const record = await readRecord(call.paths);
-    if (record === undefined) return done({ volume });
+    if (record === undefined) return there({ volume });
     const growth = growthOf(record, call.keys);
     if (growth !== undefined && growth.state !== 'undone') {
       return notDone((await imageSize(call)) === growth.toBytes ? 'none' : 'some');
     }
     requireForgettable(call, record);
-    return done(await outputOf(call));
+    return there(await outputOf(call));
   },
 };
 
@@ -95,9 +91,9 @@ function requireForgettable({ context, volume }: Call, record: VolumeRecord): vo
 
 function requireUndo({ context }: Call): void {
   if (context.direction === 'undo') return;
-  throw new Refusal('UndoOnly', 'restore-volume-size undoes resize-volume and is no step of its own');
+  throw new Refusal('UndoOnly', 'restore-volume-size undoes expand-volume and is no step of its own');
 }
 
-async function outputOf(call: Call): Promise<JsonObject> {
-  return { volume: call.volume, size_bytes: await imageSize(call) };
+async function outputOf(call: Call): Promise<RestoredVolumeSize> {
+  return { volume: call.volume, sizeBytes: await imageSize(call) };
 }

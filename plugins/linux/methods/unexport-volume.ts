@@ -2,10 +2,9 @@
  * Keeps initiators out of a volume: as a step those that are named, or all, whoever let them in; as the undo
  * of export-volume what that step's grant alone let in. The target goes with the last grant.
  */
-import { done, notDone, type JsonObject } from '../../../src/controller.js';
+import { notDone } from '../../../src/controller.js';
+import type { UnexportVolumeArguments, UnexportedVolume } from '../../../src/storage-controller.js';
 import { releaseAccount, type TgtdNow } from '../account-store.js';
-import type { VolumeMethod } from '../answers.js';
-import { readInitiators, readVolume } from '../arguments.js';
 import type { Call } from '../call.js';
 import { planExport, planWithdrawal } from '../export-plan.js';
 import { findServable, isServed, makeExport, wantedExport, withTgtd } from '../exports.js';
@@ -14,6 +13,7 @@ import { withdraw } from '../target-work.js';
 import {
   grantsOf,
   initiatorsOf,
+  requireSerial,
   usernamesOf,
   withGrants,
   withoutInitiators,
@@ -21,17 +21,14 @@ import {
   type VolumeRecord,
 } from '../volume-record.js';
 import { readRecord, writeRecord } from '../volume-store.js';
-
-interface UnexportArguments {
-  readonly volume: string;
-  readonly initiators: readonly string[] | undefined;
-}
+import { theVolume, there, type LinuxOperation } from './operation.js';
 
 /** See the file's head. */
-export const unexportVolume: VolumeMethod<UnexportArguments> = {
-  parse: (args) => ({ volume: readVolume(args), initiators: readInitiators(args) }),
-  execute: async (call, args) => {
+export const unexportVolume: LinuxOperation<'unexport-volume'> = {
+  object: theVolume,
+  perform: async (call, args) => {
     const record = await readRecord(call.paths);
+    if (record !== undefined) requireSerial(record, args.serial);
     const left = record === undefined ? [] : remaining(call, record, args);
     // There is nothing at tgtd that no grant says.
     if (record !== undefined && !isSame(grantsOf(record), left)) {
@@ -42,13 +39,13 @@ export const unexportVolume: VolumeMethod<UnexportArguments> = {
       await writeRecord(call.paths, withGrants(record, left));
       await call.reach('unexport-volume:recorded');
     }
-    return done(outputOf(call, left));
+    return outputOf(call, left);
   },
-  probe: async (call, args) => {
+  look: async (call, args) => {
     const record = await readRecord(call.paths);
-    if (record === undefined) return done(outputOf(call, []));
+    if (record === undefined) return there(outputOf(call, []));
     const left = remaining(call, record, args);
-    if (isSame(grantsOf(record), left)) return done(outputOf(call, left));
+    if (isSame(grantsOf(record), left)) return there(outputOf(call, left));
     const isWhole = await withTgtd(call, (now) =>
       isServed(now, identityOf(call, now.instance), record, grantsOf(record)),
     );
@@ -57,7 +54,7 @@ export const unexportVolume: VolumeMethod<UnexportArguments> = {
 };
 
 /** The grants that stay. */
-function remaining(call: Call, record: VolumeRecord, { initiators }: UnexportArguments): Grant[] {
+function remaining(call: Call, record: VolumeRecord, { initiators }: UnexportVolumeArguments): Grant[] {
   const grants = grantsOf(record);
   if (call.context.direction === 'undo') return grants.filter(({ key }) => !call.keys.includes(key));
   return withoutInitiators(grants, new Set(initiators ?? initiatorsOf(grants)));
@@ -115,6 +112,6 @@ function admitted(grants: readonly Grant[]): { initiators: string[]; usernames: 
   return { initiators: initiatorsOf(grants), usernames: usernamesOf(grants) };
 }
 
-function outputOf({ volume }: Call, left: readonly Grant[]): JsonObject {
-  return { volume, remaining_initiators: initiatorsOf(left) };
+function outputOf({ volume }: Call, left: readonly Grant[]): UnexportedVolume {
+  return { volume, remainingInitiators: initiatorsOf(left) };
 }

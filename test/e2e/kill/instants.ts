@@ -11,7 +11,7 @@ const places: readonly Place[] = [
   ['provision', 'create-a', 'forward', 'create-volume'],
   ['provision', 'create-b', 'forward', 'create-volume'],
   ['provision', 'export-a', 'forward', 'export-volume'],
-  ['resize', 'grow-a', 'forward', 'resize-volume'],
+  ['resize', 'grow-a', 'forward', 'expand-volume'],
   ['fail', 'create-c', 'undo', 'delete-volume'],
   ['fail', 'grow-c', 'undo', 'restore-volume-size'],
   ['fail', 'export-c', 'undo', 'unexport-volume'],

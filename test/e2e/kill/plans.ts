@@ -50,7 +50,7 @@ export function provisionPlan(): StepSpec[] {
 /** Grows an exported volume. */
 export function resizePlan(): StepSpec[] {
   const [a] = volumes;
-  return [call('grow-a', 'resize-volume', a.system, { volume: a.volume, size_bytes: 2 * sizeBytes })];
+  return [call('grow-a', 'expand-volume', a.system, { volume: a.volume, size_bytes: 2 * sizeBytes })];
 }
 
 /** Makes two more, grows one, and fails for good in the middle of the last export. */
@@ -58,7 +58,7 @@ export function failPlan(): StepSpec[] {
   return [
     call('create-c', 'create-volume', 'rack-a', { volume: 'vol-c', size_bytes: sizeBytes }),
     call('create-d', 'create-volume', 'rack-b', { volume: 'vol-d', size_bytes: sizeBytes }),
-    call('grow-c', 'resize-volume', 'rack-a', { volume: 'vol-c', size_bytes: 2 * sizeBytes }, ['create-c']),
+    call('grow-c', 'expand-volume', 'rack-a', { volume: 'vol-c', size_bytes: 2 * sizeBytes }, ['create-c']),
     call('export-c', 'export-volume', 'rack-a', { volume: 'vol-c', initiators: [initiator], chap }, [
       'grow-c',
     ]),
@@ -72,13 +72,18 @@ export function failPlan(): StepSpec[] {
   ];
 }
 
+const serialFrom = (step: string): JsonObject => ({ $output: { step, pointer: '/found/serial' } });
+
 /** Takes the volumes of the first plan back. */
 export function removePlan(): StepSpec[] {
   return volumes.flatMap(({ volume, system }) => {
     const name = volume.slice(-1);
     return [
-      call(`unexport-${name}`, 'unexport-volume', system, { volume }),
-      call(`delete-${name}`, 'delete-volume', system, { volume }, [`unexport-${name}`]),
+      call(`look-${name}`, 'get-volume', system, { volume }),
+      call(`unexport-${name}`, 'unexport-volume', system, { volume }, [`look-${name}`]),
+      call(`delete-${name}`, 'delete-volume', system, { volume, serial: serialFrom(`look-${name}`) }, [
+        `unexport-${name}`,
+      ]),
     ];
   });
 }

@@ -43,10 +43,10 @@ describe('linux: a system without space', () => {
     await bench.must(callOf('make'), 'create-volume', { volume: 'a', size_bytes: mebibyte, thick: true });
     const before = await freeBytes();
     const args = { volume: 'a', size_bytes: 16 * mebibyte };
-    const result = await bench.execute(callOf('grow'), 'resize-volume', args);
+    const result = await bench.execute(callOf('grow'), 'expand-volume', args);
     expect(result).to.include({ kind: 'failed', reason: 'CapacityExceeded', effect: 'none' });
     expect(await freeBytes()).to.equal(before);
-    expect(await bench.probe(callOf('grow'), 'resize-volume', args)).to.include({ effect: 'none' });
+    expect(await bench.probe(callOf('grow'), 'expand-volume', args)).to.include({ effect: 'none' });
     const restored = await bench.must(undoOf('grow', { state: 'failed' }), 'restore-volume-size', {
       volume: 'a',
     });

@@ -1,5 +1,6 @@
 /** The calls that crash.test.ts kills: what comes before each, and how things are when it is done. */
 import { expect } from 'chai';
+import { readFileSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LinuxFaultPoint } from '../../../plugins/linux/index.js';
@@ -16,6 +17,14 @@ const chapOf = (bench: Bench, name: string): { username: string; secret: string 
 export const volume = 'a';
 const pattern = 'precious bytes';
 
+/** Undoes a step. */
+export interface Undo {
+  readonly method: string;
+  readonly step: string;
+  /** @default the volume */
+  readonly args?: JsonObject;
+}
+
 /** One call of a method, what comes before it, and how things are when it is done. */
 export interface Scenario {
   readonly name: string;
@@ -26,9 +35,9 @@ export interface Scenario {
   /** Holds when the method is done, however often it was begun. */
   readonly verify: (bench: Bench, tgtd: RunningTgtd) => Promise<void>;
   /** Undoes this step alone; undefined for what is not undone. */
-  readonly undo?: { readonly method: string; readonly step: string };
+  readonly undo?: Undo;
   /** Undoes what was prepared, in order. */
-  readonly cleanUp: readonly { readonly method: string; readonly step: string }[];
+  readonly cleanUp: readonly Undo[];
 }
 
 const create = async (bench: Bench): Promise<void> => {
@@ -45,14 +54,30 @@ const exportArgs = (bench: Bench, host: string, hasChap: boolean): JsonObject =>
   initiators: [initiatorName(host)],
   ...(hasChap ? { chap: chapOf(bench, host) } : {}),
 });
-const imagePath = (bench: Bench): string => join(bench.rootDir, 'volumes', `${volume}.img`);
+const imagePath = (bench: Bench, name = `volumes/${volume}`): string => join(bench.rootDir, `${name}.img`);
+const snapshotArgs = { snapshot: 's', volume };
+const undoSnapshot = { method: 'delete-snapshot', step: 'snap', args: { snapshot: 's' } };
+const createWithSnapshot = async (bench: Bench): Promise<void> => {
+  await create(bench);
+  await bench.must(callOf('snap'), 'create-snapshot', snapshotArgs);
+};
+/** Of benches whose volume is being deleted. */
+const serials = new WeakMap<Bench, string>();
+const serialOf = (bench: Bench): string => {
+  const known = serials.get(bench);
+  if (known !== undefined) return known;
+  const text = readFileSync(join(bench.rootDir, 'volumes', `${volume}.json`), 'utf8');
+  const { serial } = JSON.parse(text) as { serial: string };
+  serials.set(bench, serial);
+  return serial;
+};
 const unitOf = (bench: Bench): { target: string; lun: number } => ({
   target: bench.targetOf(volume),
   lun: 1,
 });
 /** What was written before the kill is there. */
-export const expectBytes = async (bench: Bench): Promise<void> => {
-  expect((await readFile(imagePath(bench))).toString('utf8', 0, pattern.length)).to.equal(pattern);
+export const expectBytes = async (bench: Bench, name?: string): Promise<void> => {
+  expect((await readFile(imagePath(bench, name))).toString('utf8', 0, pattern.length)).to.equal(pattern);
 };
 const expectSeen = async (bench: Bench, host: string, size: number, hasChap = false): Promise<void> => {
   const initiator = bench.initiator(host, hasChap ? chapOf(bench, host) : undefined);
@@ -81,8 +106,8 @@ const all: readonly Scenario[] = [
     cleanUp: [],
   },
   {
-    name: 'resize-volume, exported',
-    method: 'resize-volume',
+    name: 'expand-volume, exported',
+    method: 'expand-volume',
     call: () => callOf('grow'),
     args: () => ({ volume, size_bytes: 4 * mebibyte }),
     prepare: async (bench) => {
@@ -104,7 +129,7 @@ const all: readonly Scenario[] = [
     prepare: async (bench) => {
       await create(bench);
       await exportTo(bench, 'one');
-      await bench.must(callOf('grow'), 'resize-volume', { volume, size_bytes: 4 * mebibyte });
+      await bench.must(callOf('grow'), 'expand-volume', { volume, size_bytes: 4 * mebibyte });
     },
     verify: async (bench) => {
       await expectSeen(bench, 'one', 2 * mebibyte);
@@ -113,10 +138,65 @@ const all: readonly Scenario[] = [
     cleanUp: [undoExport('one'), undoMake],
   },
   {
+    name: 'clone-volume',
+    method: 'clone-volume',
+    call: () => callOf('clone'),
+    args: () => ({ volume: 'b', source_volume: volume, size_bytes: 4 * mebibyte }),
+    prepare: create,
+    verify: async (bench) => {
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json', 'b.img', 'b.json']);
+      await expectBytes(bench, 'volumes/b');
+      expect((await readFile(imagePath(bench, 'volumes/b'))).length).to.equal(4 * mebibyte);
+    },
+    undo: { method: 'delete-volume', step: 'clone', args: { volume: 'b' } },
+    cleanUp: [undoMake],
+  },
+  {
+    name: 'create-snapshot',
+    method: 'create-snapshot',
+    call: () => callOf('snap'),
+    args: () => snapshotArgs,
+    prepare: create,
+    verify: async (bench) => {
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json', 's.img', 's.json']);
+      await expectBytes(bench, 'snapshots/s');
+    },
+    undo: undoSnapshot,
+    cleanUp: [undoMake],
+  },
+  {
+    name: 'delete-snapshot as an undo',
+    method: 'delete-snapshot',
+    call: () => undoOf('snap'),
+    args: () => ({ snapshot: 's' }),
+    prepare: createWithSnapshot,
+    verify: async (bench) => {
+      expect(await bench.files()).to.deep.equal(['a.img', 'a.json']);
+      await expectBytes(bench);
+    },
+    cleanUp: [undoMake],
+  },
+  {
+    name: 'revert-volume, exported',
+    method: 'revert-volume',
+    call: () => callOf('back'),
+    args: (bench) => ({ volume, serial: serialOf(bench), snapshot: 's' }),
+    prepare: async (bench) => {
+      await createWithSnapshot(bench);
+      await exportTo(bench, 'one');
+      await bench.initiator('one').io(unitOf(bench), 'write -P 0x77 0 64k');
+    },
+    verify: async (bench) => {
+      await expectSeen(bench, 'one', 2 * mebibyte);
+      await expectBytes(bench);
+    },
+    cleanUp: [undoExport('one'), undoSnapshot, undoMake],
+  },
+  {
     name: 'delete-volume as a step',
     method: 'delete-volume',
     call: () => callOf('del'),
-    args: () => ({ volume }),
+    args: (bench) => ({ volume, serial: serialOf(bench) }),
     prepare: create,
     verify: async (bench) => {
       expect(await bench.files()).to.deep.equal([]);
@@ -194,10 +274,17 @@ export function listScenarios(): readonly Scenario[] {
 export const probed: Partial<Record<LinuxFaultPoint, 'done' | 'none'>> = {
   'create-volume:recorded': 'done',
   'create-volume:temp-removed': 'done',
-  'resize-volume:recorded': 'done',
+  'expand-volume:recorded': 'done',
   // The file still has the size that the step gave it.
   'restore-volume-size:checked': 'none',
   'restore-volume-size:recorded': 'done',
+  'clone-volume:recorded': 'done',
+  'clone-volume:temp-removed': 'done',
+  'create-snapshot:recorded': 'done',
+  'create-snapshot:temp-removed': 'done',
+  'delete-snapshot:checked': 'none',
+  'delete-snapshot:data-removed': 'done',
+  'revert-volume:recorded': 'done',
   'delete-volume:checked': 'none',
   'delete-volume:data-removed': 'done',
   'export-volume:recorded': 'done',

@@ -38,7 +38,7 @@ describe('linux: kill -9 at every fault point', function () {
   const again = ({ workflowUid, step, direction, idempotencyKey, undone }: CallData): CallData =>
     callOf(step, { workflowUid, direction, idempotencyKey, undone, attempt: 2 });
   const undo = async (bench: Bench, steps: Scenario['cleanUp']): Promise<void> => {
-    for (const { method, step } of steps) await bench.must(undoOf(step), method, { volume });
+    for (const { method, step, args = { volume } } of steps) await bench.must(undoOf(step), method, args);
   };
   /** The bench's targets, without their sessions, which come and go. */
   const targetsOf = async (bench: Bench): Promise<object[]> => {

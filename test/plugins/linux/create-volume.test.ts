@@ -40,7 +40,7 @@ describe('linux: `create-volume`', () => {
       volume: 'a',
       size_bytes: 64 * mebibyte,
     });
-    expect(output).to.include({ volume: 'a', path: image('a'), size_bytes: 64 * mebibyte });
+    expect(output).to.include({ volume: 'a', native_id: image('a'), size_bytes: 64 * mebibyte });
     expect(output['serial']).to.match(/^6[0-9a-f]{31}$/);
     const { size, blocks, mode } = await stat(image('a'));
     expect(size).to.equal(64 * mebibyte);
@@ -162,7 +162,7 @@ describe('linux: `create-volume`', () => {
       volume: 'a',
       size_bytes: 2 * mebibyte,
     });
-    expect(result).to.include({ kind: 'failed', reason: 'KeyReused', effect: 'some' });
+    expect(result).to.include({ kind: 'failed', reason: 'ObjectDiffers', effect: 'some' });
   });
 
   it('after an operator retried it, goes on with what it made under its former key', async () => {

@@ -17,24 +17,45 @@ const method = (name: string): (typeof controller.description.methods)[number] =
   return found;
 };
 
+const changing = [
+  ...['create-volume', 'expand-volume', 'restore-volume-size', 'delete-volume', 'clone-volume'],
+  ...['create-snapshot', 'delete-snapshot', 'revert-volume', 'export-volume', 'unexport-volume'],
+];
+
 describe('linux: definition', () => {
-  it('has the methods, each idempotent and able to tell what came of a call', () => {
+  it('has all methods of a storage system, each idempotent; those that change something tell what came of a call', () => {
     expect(controller.description.kind).to.equal('linux');
     expect(controller.description.methods.map(({ name }) => name)).to.have.members([
-      ...['create-volume', 'resize-volume', 'restore-volume-size', 'delete-volume'],
-      ...['export-volume', 'unexport-volume'],
+      ...changing,
+      ...['discover', 'list-volumes', 'get-volume', 'list-snapshots', 'get-snapshot'],
     ]);
-    for (const { idempotent, canProbe } of controller.description.methods) {
-      expect({ idempotent, canProbe }).to.deep.equal({ idempotent: true, canProbe: true });
+    for (const { name, idempotent, canProbe } of controller.description.methods) {
+      expect({ idempotent, canProbe }, name).to.deep.equal({
+        idempotent: true,
+        canProbe: changing.includes(name),
+      });
     }
   });
 
   it('says how each is undone', () => {
-    const undo = Object.fromEntries(controller.description.methods.map((one) => [one.name, one.undo]));
-    const of = (name: string): object => ({ method: name, arguments: { volume: { $args: '/volume' } } });
+    const undo = Object.fromEntries(
+      changing.map((name) => [name, controller.description.methods.find((one) => one.name === name)?.undo]),
+    );
+    const of = (name: string, more = {}): object => ({
+      method: name,
+      arguments: { volume: { $args: '/volume' }, ...more },
+    });
+    const serial = { serial: { $result: '/serial' } };
     expect(undo).to.deep.equal({
-      'create-volume': of('delete-volume'),
-      'resize-volume': of('restore-volume-size'),
+      'create-volume': of('delete-volume', serial),
+      'clone-volume': of('delete-volume', serial),
+      'create-snapshot': {
+        method: 'delete-snapshot',
+        arguments: { snapshot: { $args: '/snapshot' }, ...serial },
+      },
+      'delete-snapshot': 'irreversible',
+      'revert-volume': 'irreversible',
+      'expand-volume': of('restore-volume-size'),
       'export-volume': of('unexport-volume'),
       'delete-volume': 'irreversible',
       'unexport-volume': 'irreversible',
@@ -107,7 +128,7 @@ describe('linux: definition', () => {
       const name = point.slice(0, point.indexOf(':'));
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
-    expect([...counts.keys()]).to.have.members(controller.description.methods.map(({ name }) => name));
+    expect([...counts.keys()]).to.have.members(changing);
     for (const count of counts.values()) expect(count).to.be.at.least(3);
   });
 });

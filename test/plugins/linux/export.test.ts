@@ -16,8 +16,9 @@ describe('linux: exports', function () {
       serial: string;
     };
     expect(output).to.deep.equal({
-      target_iqn: on.bench.targetOf('a'),
-      portal: on.tgtd.portal,
+      targets: [{ name: on.bench.targetOf('a'), address: on.bench.system.tgtd.portal }],
+      protocol: 'iscsi',
+      volume: 'a',
       lun: 1,
       initiators: [initiatorName('one')],
       serial: record.serial,

@@ -177,7 +177,7 @@ describe('linux: `restoreExports()`', function () {
     bench = await createBench(first);
     await make('a', 'one');
     await restart();
-    await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 8 * mebibyte });
+    await bench.must(callOf('grow'), 'expand-volume', { volume: 'a', size_bytes: 8 * mebibyte });
     await restoreExports(bench.system);
     expect(await bench.initiator('one').capacity(unit('a'))).to.equal(8 * mebibyte);
   });

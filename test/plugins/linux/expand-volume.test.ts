@@ -4,7 +4,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { callOf, createBench, mebibyte, reasonOf, undoOf, type Bench } from './support.js';
 
-describe('linux: `resize-volume` and `restore-volume-size`', () => {
+describe('linux: `expand-volume` and `restore-volume-size`', () => {
   let bench: Bench;
   const image = (volume: string): string => join(bench.rootDir, 'volumes', `${volume}.img`);
   beforeEach(async () => {
@@ -22,10 +22,10 @@ describe('linux: `resize-volume` and `restore-volume-size`', () => {
   it('grows, says the same again, and is undone', async () => {
     const args = { volume: 'a', size_bytes: 4 * mebibyte };
     const output = { ...args, previous_size_bytes: mebibyte };
-    expect(await bench.probe(callOf('grow'), 'resize-volume', args)).to.include({ effect: 'none' });
-    expect(await bench.must(callOf('grow'), 'resize-volume', args)).to.deep.equal(output);
-    expect(await bench.must(callOf('grow', { attempt: 2 }), 'resize-volume', args)).to.deep.equal(output);
-    expect(await bench.probe(callOf('grow'), 'resize-volume', args)).to.deep.equal({
+    expect(await bench.probe(callOf('grow'), 'expand-volume', args)).to.include({ effect: 'none' });
+    expect(await bench.must(callOf('grow'), 'expand-volume', args)).to.deep.equal(output);
+    expect(await bench.must(callOf('grow', { attempt: 2 }), 'expand-volume', args)).to.deep.equal(output);
+    expect(await bench.probe(callOf('grow'), 'expand-volume', args)).to.deep.equal({
       kind: 'done',
       output,
     });
@@ -38,8 +38,8 @@ describe('linux: `resize-volume` and `restore-volume-size`', () => {
   });
 
   it('never makes it smaller', async () => {
-    await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
-    const result = await bench.execute(callOf('shrink'), 'resize-volume', {
+    await bench.must(callOf('grow'), 'expand-volume', { volume: 'a', size_bytes: 4 * mebibyte });
+    const result = await bench.execute(callOf('shrink'), 'expand-volume', {
       volume: 'a',
       size_bytes: 2 * mebibyte,
     });
@@ -48,7 +48,7 @@ describe('linux: `resize-volume` and `restore-volume-size`', () => {
   });
 
   it('to the size that it has changes nothing, and neither does its undo', async () => {
-    const output = await bench.must(callOf('same'), 'resize-volume', { volume: 'a', size_bytes: mebibyte });
+    const output = await bench.must(callOf('same'), 'expand-volume', { volume: 'a', size_bytes: mebibyte });
     expect(output).to.include({ size_bytes: mebibyte, previous_size_bytes: mebibyte });
     await bench.must(undoOf('same', { state: 'succeeded' }), 'restore-volume-size', { volume: 'a' });
     expect(await size()).to.equal(mebibyte);
@@ -56,22 +56,22 @@ describe('linux: `resize-volume` and `restore-volume-size`', () => {
 
   it('writes what it adds to a thick volume', async () => {
     await bench.must(callOf('thick'), 'create-volume', { volume: 'b', size_bytes: mebibyte, thick: true });
-    await bench.must(callOf('grow'), 'resize-volume', { volume: 'b', size_bytes: 4 * mebibyte });
+    await bench.must(callOf('grow'), 'expand-volume', { volume: 'b', size_bytes: 4 * mebibyte });
     expect((await stat(image('b'))).blocks * 512).to.be.at.least(4 * mebibyte);
   });
 
   it('after an operator retried it, still knows the size before its first attempt', async () => {
     const args = { volume: 'a', size_bytes: 4 * mebibyte };
     const later = { idempotencyKey: 'key-later', formerKeys: ['key-grow'] };
-    await bench.must(callOf('grow'), 'resize-volume', args);
-    const output = await bench.must(callOf('grow', later), 'resize-volume', args);
+    await bench.must(callOf('grow'), 'expand-volume', args);
+    const output = await bench.must(callOf('grow', later), 'expand-volume', args);
     expect(output).to.include({ previous_size_bytes: mebibyte });
     await bench.must(undoOf('grow', later), 'restore-volume-size', { volume: 'a' });
     expect(await size()).to.equal(mebibyte);
   });
 
   it('is not undone where somebody wrote: the bytes stay, and the failure names the way out', async () => {
-    await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
+    await bench.must(callOf('grow'), 'expand-volume', { volume: 'a', size_bytes: 4 * mebibyte });
     const file = await open(image('a'), 'r+');
     await file.write(Buffer.from('precious'), 0, 8, 3 * mebibyte);
     await file.close();
@@ -84,8 +84,8 @@ describe('linux: `resize-volume` and `restore-volume-size`', () => {
   });
 
   it('is not undone under a later growth by another step, but after it', async () => {
-    await bench.must(callOf('grow-1'), 'resize-volume', { volume: 'a', size_bytes: 2 * mebibyte });
-    await bench.must(callOf('grow-2'), 'resize-volume', { volume: 'a', size_bytes: 4 * mebibyte });
+    await bench.must(callOf('grow-1'), 'expand-volume', { volume: 'a', size_bytes: 2 * mebibyte });
+    await bench.must(callOf('grow-2'), 'expand-volume', { volume: 'a', size_bytes: 4 * mebibyte });
     const early = await bench.execute(undoOf('grow-1'), 'restore-volume-size', { volume: 'a' });
     expect(early).to.include({ kind: 'failed', reason: 'VolumeGrownSince' });
     expect(await size()).to.equal(4 * mebibyte);
@@ -100,7 +100,7 @@ describe('linux: `resize-volume` and `restore-volume-size`', () => {
   });
 
   it('is refused for a volume that is not there', async () => {
-    const result = await bench.execute(callOf('grow'), 'resize-volume', {
+    const result = await bench.execute(callOf('grow'), 'expand-volume', {
       volume: 'z',
       size_bytes: mebibyte,
     });

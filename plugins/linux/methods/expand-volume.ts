@@ -1,49 +1,48 @@
 /** Makes a volume larger, also while initiators use it. */
-import { done, notDone, type JsonObject } from '../../../src/controller.js';
+import { notDone } from '../../../src/controller.js';
+import type { ExpandedVolume } from '../../../src/storage-controller.js';
 import { reserveSpace, writeZeros } from '../allocate.js';
-import type { VolumeMethod } from '../answers.js';
-import { readSize, readVolume } from '../arguments.js';
 import type { Call } from '../call.js';
 import { whileTargetIsClosed } from '../closed-target.js';
 import { knownFailure, Refusal } from '../refusal.js';
+import { requireRoom } from '../pool.js';
 import { growthOf, withGrowth, type Growth, type VolumeRecord } from '../volume-record.js';
 import { imageSize, readRecord, requireVolume, setImageLength, writeRecord } from '../volume-store.js';
-
-interface ResizeArguments {
-  readonly volume: string;
-  readonly sizeBytes: number;
-}
+import { theVolume, there, type LinuxOperation } from './operation.js';
 
 /** See the file's head. */
-export const resizeVolume: VolumeMethod<ResizeArguments> = {
-  parse: (args) => ({ volume: readVolume(args), sizeBytes: readSize(args, 'size_bytes') }),
-  execute: async (call, { volume, sizeBytes }) => {
-    const { record, sizeBytes: currentBytes } = await requireVolume(call);
+export const expandVolume: LinuxOperation<'expand-volume'> = {
+  object: theVolume,
+  perform: async (call, { volume, sizeBytes, serial }) => {
+    const { record, sizeBytes: currentBytes } = await requireVolume(call, serial);
     const known = growthOf(record, call.keys);
     call.trace.effect = known === undefined ? 'none' : 'some';
     if (known?.toBytes !== undefined && known.toBytes !== sizeBytes) {
-      throw new Refusal('KeyReused', `Volume ${volume} was resized by this step to ${known.toBytes} bytes`);
+      throw new Refusal(
+        'ObjectDiffers',
+        `Volume ${volume} was resized by this step to ${known.toBytes} bytes`,
+      );
     }
-    if (known?.state === 'done') return done(outputOf(volume, known));
+    if (known?.state === 'done') return outputOf(volume, known);
     if (sizeBytes < currentBytes && known === undefined) throw tooSmall(volume, currentBytes, sizeBytes);
 
     const growth = await begin(call, record, known, currentBytes, sizeBytes);
     if (growth.fromBytes < growth.toBytes) {
       // If another step has grown the volume meanwhile, it has this size and more.
       if (currentBytes < sizeBytes) await grow(call, record, currentBytes, sizeBytes);
-      await call.reach('resize-volume:grown');
+      await call.reach('expand-volume:grown');
       await whileTargetIsClosed(call, record, () => Promise.resolve());
-      await call.reach('resize-volume:reopened');
+      await call.reach('expand-volume:reopened');
     }
     await writeRecord(call.paths, withGrowth(record, { ...growth, state: 'done' }));
-    await call.reach('resize-volume:recorded');
-    return done(outputOf(volume, growth));
+    await call.reach('expand-volume:recorded');
+    return outputOf(volume, growth);
   },
-  probe: async (call, { volume }) => {
+  look: async (call, { volume }) => {
     const record = await readRecord(call.paths);
     const growth = record === undefined ? undefined : growthOf(record, call.keys);
     if (growth === undefined || growth.state === 'undone') return notDone('none');
-    return growth.state === 'done' ? done(outputOf(volume, growth)) : notDone('some');
+    return growth.state === 'done' ? there(outputOf(volume, growth)) : notDone('some');
   },
 };
 
@@ -59,13 +58,14 @@ async function begin(
   const growth: Growth = { key: known?.key ?? call.key, fromBytes, toBytes, state: 'begun' };
   await writeRecord(call.paths, withGrowth(record, growth));
   call.trace.effect = 'some';
-  await call.reach('resize-volume:intended');
+  await call.reach('expand-volume:intended');
   return growth;
 }
 
 async function grow(call: Call, before: VolumeRecord, fromBytes: number, toBytes: number): Promise<void> {
   const { paths } = call;
   try {
+    await requireRoom(call, toBytes - fromBytes);
     if (before.thick) {
       await reserveSpace(call, paths.image, fromBytes, toBytes);
       await writeZeros(call, paths.image, fromBytes, toBytes);
@@ -73,7 +73,7 @@ async function grow(call: Call, before: VolumeRecord, fromBytes: number, toBytes
     await setImageLength(paths.image, toBytes);
   } catch (error) {
     // Only what this very call has grown is taken back: nobody can have seen it.
-    if (knownFailure(error, 'none') !== undefined && growthOf(before, call.keys) === undefined) {
+    if (knownFailure(error) !== undefined && growthOf(before, call.keys) === undefined) {
       if ((await imageSize(call)) > fromBytes) await setImageLength(paths.image, fromBytes);
       await writeRecord(paths, before);
       call.trace.effect = 'none';
@@ -89,6 +89,6 @@ function tooSmall(volume: string, currentBytes: number, sizeBytes: number): Refu
   );
 }
 
-function outputOf(volume: string, { fromBytes, toBytes }: Growth): JsonObject {
-  return { volume, size_bytes: toBytes, previous_size_bytes: fromBytes };
+function outputOf(volume: string, { fromBytes, toBytes }: Growth): ExpandedVolume {
+  return { volume, sizeBytes: toBytes, previousSizeBytes: fromBytes };
 }

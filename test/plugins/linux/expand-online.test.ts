@@ -55,7 +55,7 @@ describe('linux: resizing what is in use', function () {
       while (round < wanted) await Promise.race([busy, new Promise((resolve) => setImmediate(resolve))]);
     };
     await waitForRound(5);
-    await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 16 * mebibyte });
+    await bench.must(callOf('grow'), 'expand-volume', { volume: 'a', size_bytes: 16 * mebibyte });
     await waitForRound(round + 20);
     isOver = true;
     await busy;
@@ -67,7 +67,7 @@ describe('linux: resizing what is in use', function () {
   });
 
   it('lets no command reach the file while it decides whether to cut it', async () => {
-    await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 16 * mebibyte });
+    await bench.must(callOf('grow'), 'expand-volume', { volume: 'a', size_bytes: 16 * mebibyte });
     const session = await bench.initiator('one').open(unit());
     let login = '';
     const controller = bench.controllerWith({
@@ -88,7 +88,7 @@ describe('linux: resizing what is in use', function () {
 
   it('is undone under an initiator that wrote nothing there, and refused for one that did', async () => {
     const one = bench.initiator('one');
-    await bench.must(callOf('grow'), 'resize-volume', { volume: 'a', size_bytes: 16 * mebibyte });
+    await bench.must(callOf('grow'), 'expand-volume', { volume: 'a', size_bytes: 16 * mebibyte });
     const session = await one.open(unit());
     await session.command('write -P 0x77 12M 4k');
     await session.command('flush');
