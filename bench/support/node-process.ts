@@ -1,7 +1,7 @@
 /** Nodes in processes of their own. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -53,6 +53,8 @@ export interface NodeProcessOptions {
 }
 
 const script = fileURLToPath(new URL('node-main.js', import.meta.url));
+/** Of the checkout: the benches are compiled into .cache/bench/bench/support. */
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const closeMs = 15_000;
 
 /** The file to which the nodes' controller writes. */
@@ -89,6 +91,12 @@ function settingsOf({ id, store, settings }: NodeProcessOptions): NodeSettings {
   });
 }
 
+/** What Node is told by the first line of the command line's program: `#!/usr/bin/env -S node FLAGS`. */
+function commandFlags(): string[] {
+  const [firstLine = ''] = readFileSync(join(root, 'bin/steplock.mjs'), 'utf8').split('\n');
+  return firstLine.split(' ').filter((word) => word.startsWith('--'));
+}
+
 /** Starts one, and waits until it is a member of its cluster. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
   const { id, directory, profileDirectory } = options;
@@ -103,7 +111,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
         ];
   const log = openSync(join(directory, `${id}.log`), 'a');
   const child = fork(script, [JSON.stringify(order)], {
-    execArgv: ['--expose-gc', '--enable-source-maps', ...profile],
+    execArgv: [...commandFlags(), '--expose-gc', '--enable-source-maps', ...profile],
     stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);

@@ -1,6 +1,43 @@
 /** Scopes of work that end together. */
 import { setMaxListeners } from 'node:events';
 
+const listenersOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls when the signal aborts, which it must not have done yet; gives what ends that. An AbortSignal looks through all
+ * of its listeners whenever one comes or goes, and thousands of calls may listen to one session: so the signal has one
+ * listener, for all who listen through here.
+ */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  let listeners = listenersOf.get(signal);
+  if (listeners === undefined) {
+    const all = new Set<() => void>();
+    listeners = all;
+    listenersOf.set(signal, all);
+    signal.addEventListener(
+      'abort',
+      () => {
+        for (const listener of all) listener();
+        all.clear();
+      },
+      { once: true },
+    );
+  }
+  // A function of its own: the same callback may be given twice.
+  const own = (): void => {
+    callback();
+  };
+  listeners.add(own);
+  return () => {
+    listeners.delete(own);
+  };
+}
+
+/** How many listen through {@link onAbort}: for finding who has forgotten to leave. */
+export function listenersTo(signal: AbortSignal): number {
+  return listenersOf.get(signal)?.size ?? 0;
+}
+
 /**
  * A controller that aborts when one of the parents does, and forgets them when it ends by itself, so that
  * a short scope under a long one leaves no listener behind.
@@ -20,13 +57,10 @@ export class AbortScope {
         this.abort(parent.reason);
         return;
       }
-      const onAbort = (): void => {
+      const stop = onAbort(parent, () => {
         this.abort(parent.reason);
-      };
-      parent.addEventListener('abort', onAbort, { once: true });
-      listeners.push(() => {
-        parent.removeEventListener('abort', onAbort);
       });
+      listeners.push(stop);
     }
   }
 

@@ -2,6 +2,7 @@
  * Time as it is passed in. Nothing outside this file reads the system's clock or sets a timer, so that a
  * simulation can put its own time in its place.
  */
+import { onAbort } from './abort.js';
 
 /** Cancels a timer; harmless once it fired. */
 export type CancelTimer = () => void;
@@ -44,14 +45,16 @@ export const systemClock: Clock = {
 export async function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
-    const onAbort = (): void => {
-      cancel();
-      reject(signal?.reason as Error);
-    };
+    const stopListening =
+      signal === undefined
+        ? undefined
+        : onAbort(signal, () => {
+            cancel();
+            reject(signal.reason as Error);
+          });
     const cancel = clock.setTimer(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort);
+      stopListening?.();
       resolve();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
   });
 }

@@ -9,11 +9,26 @@ export interface Random {
   hex(bytes: number): string;
 }
 
+/** Bytes taken from the system at once: a call for each id costs more than all else about it. */
+const poolBytes = 4_096;
+
 /** The system's randomness. */
-export const systemRandom: Random = {
-  next: () => randomBytes(4).readUInt32BE() / 2 ** 32,
-  hex: (bytes) => randomBytes(bytes).toString('hex'),
-};
+function createSystemRandom(): Random {
+  let pool = Buffer.alloc(0);
+  const take = (bytes: number): Buffer => {
+    if (pool.length < bytes) pool = randomBytes(Math.max(poolBytes, bytes));
+    const taken = pool.subarray(0, bytes);
+    pool = pool.subarray(bytes);
+    return taken;
+  };
+  return {
+    next: () => take(4).readUInt32BE() / 2 ** 32,
+    hex: (bytes) => take(bytes).toString('hex'),
+  };
+}
+
+/** See above. */
+export const systemRandom: Random = createSystemRandom();
 
 /** A generator that gives the same sequence for the same seed (mulberry32). Not for secrets. */
 export function createSeededRandom(seed: number): Random {

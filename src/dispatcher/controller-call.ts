@@ -3,8 +3,9 @@
  * answer, or the statement that nobody knows; a handler that does not stop when told is given a short while and then
  * taken for unknown.
  */
-import { AbortScope } from '../base/abort.js';
+import { allowManyListeners, onAbort } from '../base/abort.js';
 import { sleep, type Clock } from '../base/clock.js';
+import { createDeferred } from '../base/deferred.js';
 import { errorText, isReason, type StepReason } from '../errors/index.js';
 import type { CallBroken } from '../model/attempt.js';
 
@@ -52,22 +53,34 @@ export async function callController<T>(
 ): Promise<CallEnd<T>> {
   const { clock, session, cancel, deadlineMs } = bounds;
   session.throwIfAborted();
-  const scope = new AbortScope(session);
+  const controller = new AbortController();
+  const { signal } = controller;
+  allowManyListeners(signal);
+  const stopped = createDeferred<undefined>();
+  const stop = (reason: unknown): void => {
+    if (signal.aborted) return;
+    controller.abort(reason);
+    stopped.resolve(undefined);
+  };
   const onCancel = (): void => {
-    scope.abort(new StopCall('STEP_CANCELLED', 'Stopped with its workflow'));
+    stop(new StopCall('STEP_CANCELLED', 'Stopped with its workflow'));
   };
   if (cancel?.aborted === true) onCancel();
   cancel?.addEventListener('abort', onCancel, { once: true });
+  const leaveSession = onAbort(session, () => {
+    stop(session.reason);
+  });
   const stopTimer = clock.setTimer(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
-    scope.abort(new StopCall('STEP_TIMEOUT', 'Its time was up'));
+    stop(new StopCall('STEP_TIMEOUT', 'Its time was up'));
   });
   try {
-    const work = invoke(call, scope.signal);
-    return await Promise.race([work, giveUpAfterAbort<T>(clock, session, scope.signal)]);
+    const work = invoke(call, signal);
+    const giveUp = stopped.promise.then(async () => await giveUpAfterAbort<T>(clock, session, signal));
+    return await Promise.race([work, giveUp]);
   } finally {
     stopTimer();
     cancel?.removeEventListener('abort', onCancel);
-    scope.close();
+    leaveSession();
   }
 }
 
@@ -84,23 +97,12 @@ async function invoke<T>(
   }
 }
 
-/** Ends when the session does, by throwing; or a while after the call was told to stop. */
+/** Of a call that was told to stop: throws if that was by the session's end, else ends a while later. */
 async function giveUpAfterAbort<T>(
   clock: Clock,
   session: AbortSignal,
   signal: AbortSignal,
 ): Promise<CallEnd<T>> {
-  if (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve();
-        },
-        { once: true },
-      );
-    });
-  }
   session.throwIfAborted();
   await sleep(clock, settleGraceMs, session);
   return { kind: 'broken', broken: brokenBy(signal, 'The controller did not stop when told to') };

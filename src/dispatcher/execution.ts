@@ -106,10 +106,20 @@ export class Execution {
 
   async #loadPlan(): Promise<Plan> {
     const step = this.#step;
-    const { store, plans } = step.options;
+    const { plans } = step.options;
     const { uid } = step.held.item;
     const known = plans.peek(uid);
     if (known !== undefined && findStep(known, step.id) !== undefined) return known;
+    // A node that takes over many steps of a workflow needs its plan for all of them at once.
+    const shared = await plans.share(uid, async () => await this.#readPlan());
+    // Who asked first may have done so before this step was added.
+    return findStep(shared, step.id) === undefined ? await this.#readPlan() : shared;
+  }
+
+  async #readPlan(): Promise<Plan> {
+    const step = this.#step;
+    const { store, plans } = step.options;
+    const { uid } = step.held.item;
     const kv = await store.get(keys.head(step.workflow));
     const extent = kv === undefined ? undefined : decodeRecord(WorkflowHead, kv).plan;
     if (extent === undefined) throw new ClaimLostError('The workflow is gone');

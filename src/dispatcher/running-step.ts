@@ -11,7 +11,7 @@ import type { Intake } from '../intake/plan-intake.js';
 import { isReason } from '../errors/index.js';
 import type { QueueItem } from '../gen/store/steplock/store/v1/step.js';
 import type { Session } from '../lease/session.js';
-import type { Logger } from '../log/log.js';
+import { lazyChild, type Logger } from '../log/log.js';
 import { afterFenced, type AttemptContext, type CallBroken, type Next } from '../model/attempt.js';
 import type { SchemaChecker } from '../model/schema.js';
 import { isStopped } from '../model/workflow-state.js';
@@ -80,7 +80,7 @@ export class RunningStep {
     this.id = item.stepId as StepId;
     this.held = new HeldItem(workflow, item, revision, options.batcher, options.random);
     this.progress = new ProgressWriter(this.held, options.clock);
-    this.log = options.log.child({ workflow: workflow.id, step: item.stepId });
+    this.log = lazyChild(options.log, { workflow: workflow.id, step: item.stepId });
     this.caller = new StepCaller(this.held, this.progress, { ...options, log: this.log });
   }
 

@@ -1,6 +1,5 @@
 /** What a workflow's actor is made with, and the face that the dispatcher of its node shows it. */
 import type { Clock } from '../base/clock.js';
-import type { Gate } from '../base/gate.js';
 import type { StepId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { QueueItem } from '../gen/store/steplock/store/v1/step.js';
@@ -11,6 +10,7 @@ import type { WorkflowKey } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import type { PlanCache } from './plan-cache.js';
 import type { Reservation } from './release.js';
+import type { WorkflowReader } from './workflow-reader.js';
 
 /** How the owner hands steps to the dispatcher of its own node. */
 export interface LocalDispatch {
@@ -32,11 +32,7 @@ export interface ActorOptions {
   readonly plans: PlanCache;
   readonly dispatch: LocalDispatch;
   readonly locks: LockTable;
-  /**
-   * Through which workflows are read. Who takes a shard has all of its workflows to read: at once they would keep
-   * each other, and the session's renewals, from being answered in time.
-   */
-  readonly reads: Gate;
+  readonly reader: WorkflowReader;
   /** Create revision of the shard's record. */
   readonly epoch: number;
   /** Aborts when the shard or the session is lost. */

@@ -2,16 +2,16 @@
  * What an actor knows of its workflow: read once, then kept up by the events of its keys. Whoever finds it wrong throws
  * it away, and it is read anew: the store decides, not the memory.
  */
-import type { Gate } from '../base/gate.js';
 import type { StepId } from '../base/ids.js';
 import type { WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
 import type { CacheEvent } from '../store/cache.js';
 import type { WorkflowKey } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { applyEvent } from './apply-event.js';
-import { freshWorkflow, loadWorkflow } from './load.js';
+import { freshWorkflow } from './load.js';
 import type { PlanCache } from './plan-cache.js';
 import { Run } from './run.js';
+import type { WorkflowReader } from './workflow-reader.js';
 
 /** A workflow that was just submitted, as its events show it. */
 export interface FreshWorkflow {
@@ -23,7 +23,7 @@ export interface FreshWorkflow {
 export interface ReadOptions {
   readonly store: Store;
   readonly plans: PlanCache;
-  readonly reads: Gate;
+  readonly reader: WorkflowReader;
   /** Aborts when nobody needs it any more. */
   readonly signal: AbortSignal;
 }
@@ -95,7 +95,7 @@ export class KnownRun {
   }
 
   async #read(): Promise<void> {
-    const { store, plans, reads, signal } = this.#options;
+    const { store, plans, reader, signal } = this.#options;
     const fresh = this.#fresh;
     this.#fresh = undefined;
     this.#removedRecords.clear();
@@ -105,7 +105,7 @@ export class KnownRun {
       this.#run = new Run(await freshWorkflow(store, plans, this.#key, head, liveRevision));
       return;
     }
-    const loaded = await reads.pass(signal, async () => await loadWorkflow(store, plans, this.#key));
+    const loaded = await reader.read(this.#key, signal);
     this.#asOf = loaded?.revision ?? 0;
     this.#run = loaded === undefined ? undefined : new Run(loaded);
   }

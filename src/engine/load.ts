@@ -12,13 +12,10 @@ import { lockOf } from '../model/locks.js';
 import { createPlan } from '../model/plan.js';
 import { keys, ranges, workflowOfKey, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord, type RecordType } from '../store/records.js';
-import type { KeyRange, KeyValue, Op, Store } from '../store/store.js';
+import type { KeyValue, Store } from '../store/store.js';
 import type { PlanCache } from './plan-cache.js';
+import { readAt, readNow, type WorkflowKeys } from './read-keys.js';
 import type { Entry, LoadedWorkflow } from './run.js';
-
-const pageSize = 500;
-/** Of each kind of record so many come with the head, in one answer; most workflows have no more. */
-const firstPageSize = 100;
 
 /** A workflow as it stood at a revision. */
 export interface WorkflowSnapshot extends LoadedWorkflow {
@@ -42,9 +39,22 @@ export async function loadWorkflow(
   key: WorkflowKey,
   at?: Revision,
 ): Promise<WorkflowSnapshot | undefined> {
-  const { headKv, liveKv, revision, records, items, verbs, incidents, signals } = await (at === undefined
-    ? readNow(store, key)
-    : readAt(store, key, at));
+  const read = at === undefined ? (await readNow(store, [{ key }]))[0] : await readAt(store, key, at);
+  return read === undefined ? undefined : await toSnapshot(store, plans, key, read);
+}
+
+/**
+ * A workflow of whose keys the most was read; gives undefined if there is none. What is still missing is read as of the
+ * same revision.
+ *
+ * @throws CorruptRecordError, SteplockError as {@link loadWorkflow}.
+ */
+export async function toSnapshot(
+  store: Store,
+  plans: PlanCache,
+  key: WorkflowKey,
+  { headKv, liveKv, revision, records, items, verbs, incidents, signals, firstChunks }: WorkflowKeys,
+): Promise<WorkflowSnapshot | undefined> {
   if (headKv === undefined) return undefined;
   const head = decodeRecord(WorkflowHead, headKv);
   const extent = head.plan ?? { chunks: 0, steps: 0, groups: 0, bytes: 0, hash: '', graphRevision: 0 };
@@ -59,7 +69,7 @@ export async function loadWorkflow(
     plan:
       head.state === HeadState.DRAFT
         ? createPlan([], [], [])
-        : await plans.load(store, key, head.uid, extent, revision),
+        : await plans.load(store, key, head.uid, extent, { revision, firstChunks }),
     records: toEntries(StepRecord, records),
     items: toEntries(QueueItem, items),
     verbs: toEntries<VerbRecord, string>(VerbRecord, verbs),
@@ -144,79 +154,6 @@ async function readTicketFor(
   const at = keys.lock({ ...lockOf(need), workflow: key });
   const { kvs } = await store.list({ start: at, end: `${at}\0` }, { revision, keysOnly: true });
   return kvs[0]?.createRevision ?? 0;
-}
-
-/** A workflow's keys as of a revision. */
-interface Keys {
-  readonly headKv: KeyValue | undefined;
-  readonly liveKv: KeyValue | undefined;
-  readonly revision: Revision;
-  readonly records: readonly KeyValue[];
-  readonly items: readonly KeyValue[];
-  readonly verbs: readonly KeyValue[];
-  readonly incidents: readonly KeyValue[];
-  readonly signals: readonly KeyValue[];
-}
-
-const kindsOf = (key: WorkflowKey): readonly KeyRange[] => [
-  ranges.steps(key),
-  ranges.queue(key),
-  ranges.verbs(key),
-  ranges.incidents(key),
-  ranges.signals(key),
-];
-
-/** One transaction reads all of most workflows; of the others what is left is read as of its revision. */
-async function readNow(store: Store, key: WorkflowKey): Promise<Keys> {
-  const kinds = kindsOf(key);
-  const { results, revision } = await store.txn({
-    compares: [],
-    then: [
-      { type: 'get', at: keys.head(key) },
-      { type: 'get', at: keys.live(key) },
-      ...kinds.map((at): Op => ({ type: 'get', at, limit: firstPageSize })),
-    ],
-    otherwise: [],
-  });
-  const [head, live, ...pages] = results.map((result) => (result.type === 'get' ? result.kvs : []));
-  const whole = pages.map(async (page, index) => {
-    const last = page.at(-1);
-    const range = kinds[index];
-    if (page.length < firstPageSize || last === undefined || range === undefined) return page;
-    return [...page, ...(await listAll(store, { start: `${last.key}\0`, end: range.end }, revision))];
-  });
-  const [records = [], items = [], verbs = [], incidents = [], signals = []] = await Promise.all(whole);
-  return { headKv: head?.[0], liveKv: live?.[0], revision, records, items, verbs, incidents, signals };
-}
-
-async function readAt(store: Store, key: WorkflowKey, revision: Revision): Promise<Keys> {
-  const getAt = async (at: string): Promise<KeyValue | undefined> => {
-    const { kvs } = await store.list({ start: at, end: `${at}\0` }, { revision });
-    return kvs[0];
-  };
-  return {
-    headKv: await getAt(keys.head(key)),
-    liveKv: await getAt(keys.live(key)),
-    revision,
-    records: await listAll(store, ranges.steps(key), revision),
-    items: await listAll(store, ranges.queue(key), revision),
-    verbs: await listAll(store, ranges.verbs(key), revision),
-    incidents: await listAll(store, ranges.incidents(key), revision),
-    signals: await listAll(store, ranges.signals(key), revision),
-  };
-}
-
-/** All keys of a range as of a revision, page by page. */
-export async function listAll(store: Store, range: KeyRange, revision: Revision): Promise<KeyValue[]> {
-  const kvs: KeyValue[] = [];
-  let start = range.start;
-  for (;;) {
-    const page = await store.list({ start, end: range.end }, { revision, limit: pageSize });
-    kvs.push(...page.kvs);
-    const last = page.kvs.at(-1);
-    if (!page.more || last === undefined) return kvs;
-    start = `${last.key}\0`;
-  }
 }
 
 function toEntries<T, Id extends string = StepId>(

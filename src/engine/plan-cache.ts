@@ -5,11 +5,19 @@ import type { PlanExtent } from '../gen/store/steplock/store/v1/workflow.js';
 import { planOfChunks, type Plan } from '../model/plan.js';
 import { ranges, type ChunkKind, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord } from '../store/records.js';
-import type { Store } from '../store/store.js';
+import type { KeyValue, Store } from '../store/store.js';
 
 interface CachedPlan {
   readonly plan: Plan;
   readonly graphRevision: number;
+}
+
+/** Where a plan is to be read. */
+export interface StoredPlan {
+  /** As of which revision; default: now. */
+  readonly revision?: Revision;
+  /** Its first chunks as of then, as far as they are known. */
+  readonly firstChunks?: readonly KeyValue[];
 }
 
 /** See above. */
@@ -17,6 +25,8 @@ export class PlanCache {
   readonly #plans = new Map<string, CachedPlan>();
   /** Those of workflows that rest, suspended or ended. Few of them are asked for again, and they may be very many. */
   readonly #resting = new Map<string, CachedPlan>();
+  /** Being read, for all who ask meanwhile. */
+  readonly #shared = new Map<string, Promise<Plan>>();
   readonly #stepsMax: number;
   #steps = 0;
   #restingSteps = 0;
@@ -66,7 +76,7 @@ export class PlanCache {
   }
 
   /**
-   * The plan at that graph revision, read from the store, as of `at` or now, if it is not here.
+   * The plan at that graph revision, read from the store, as it was or as it is, if it is not here.
    *
    * @throws CorruptRecordError when it cannot be read.
    */
@@ -75,15 +85,24 @@ export class PlanCache {
     workflow: WorkflowKey,
     uid: string,
     extent: PlanExtent,
-    at?: Revision,
+    asOf: StoredPlan = {},
   ): Promise<Plan> {
     const here = this.#resting.get(uid) ?? this.#plans.get(uid);
     const isHere = here?.graphRevision === extent.graphRevision;
     const known = isHere ? this.peek(uid) : undefined;
     if (known !== undefined) return known;
-    const plan = await readPlan(store, 'plan', workflow, extent.chunks, at);
+    const plan = await readPlan(store, 'plan', workflow, extent.chunks, asOf);
     this.put(uid, extent.graphRevision, plan);
     return plan;
+  }
+
+  /** Reads with `read`, once for all who ask for that workflow's plan meanwhile. */
+  async share(uid: string, read: () => Promise<Plan>): Promise<Plan> {
+    const known = this.#shared.get(uid);
+    if (known !== undefined) return await known;
+    const plan = read().finally(() => this.#shared.delete(uid));
+    this.#shared.set(uid, plan);
+    return await plan;
   }
 
   #drop(uid: string): void {
@@ -100,9 +119,10 @@ export async function readPlan(
   kind: ChunkKind,
   workflow: WorkflowKey,
   chunks: number,
-  at?: Revision,
+  { revision, firstChunks = [] }: StoredPlan = {},
 ): Promise<Plan> {
-  const options = { limit: Math.max(1, chunks), ...(at === undefined ? {} : { revision: at }) };
-  const { kvs } = await store.list(ranges.chunks(kind, workflow), options);
+  const options = { limit: Math.max(1, chunks), ...(revision === undefined ? {} : { revision }) };
+  const isWhole = chunks > 0 && firstChunks.length >= chunks;
+  const { kvs } = isWhole ? { kvs: firstChunks } : await store.list(ranges.chunks(kind, workflow), options);
   return planOfChunks(kvs.slice(0, chunks).map((kv) => decodeRecord(PlanChunk, kv)));
 }

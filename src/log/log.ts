@@ -48,6 +48,28 @@ export function createLogger(level: LevelWithSilent, destination?: DestinationSt
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
+/** As {@link Logger.child}, made when it is first needed: most steps write no line. */
+export function lazyChild(log: Logger, fields: object): Logger {
+  let made: Logger | undefined;
+  const child = (): Logger => (made ??= log.child(fields));
+  return {
+    // Mostly it is not wanted at all, which the parent knows.
+    debug: (more, message) => {
+      log.debug({ ...fields, ...more }, message);
+    },
+    info: (more, message) => {
+      child().info(more, message);
+    },
+    warn: (more, message) => {
+      child().warn(more, message);
+    },
+    error: (more, message) => {
+      child().error(more, message);
+    },
+    child: (more) => child().child(more),
+  };
+}
+
 /** Writes nothing. */
 export const silentLogger: Logger = {
   debug: () => undefined,

@@ -5,7 +5,6 @@
 import { Admission } from '../admission/admission.js';
 import { AbortScope, isAborted } from '../base/abort.js';
 import { sleep } from '../base/clock.js';
-import { Gate } from '../base/gate.js';
 import { newUuid } from '../base/ids.js';
 import { LockTable } from '../lock/lock-table.js';
 import { Members } from '../cluster/members.js';
@@ -13,6 +12,7 @@ import { Dispatcher } from '../dispatcher/dispatcher.js';
 import type { OutcomeSink } from '../dispatcher/ports.js';
 import { Engine } from '../engine/engine.js';
 import { PlanCache } from '../engine/plan-cache.js';
+import { WorkflowReader } from '../engine/workflow-reader.js';
 import { errorText, isReason, SteplockError } from '../errors/index.js';
 import { openSession, type Session } from '../lease/session.js';
 import { createSchemaChecker, type SchemaChecker } from '../model/schema.js';
@@ -28,14 +28,17 @@ import type { NodeRuntimeOptions } from './runtime-options.js';
 const rejoinMsMin = 100;
 const rejoinMsMax = 2_000;
 const planStepsMax = 200_000;
-/** Workflows that the engine reads at once. */
-const readsMax = 64;
+/** Transactions that read workflows at once: for the engine few, for it may have thousands to read. */
+const engineReadsMax = 4;
+const apiReadsMax = 16;
 
 /** See the head of this file. */
 export class NodeRuntime {
   readonly plans = new PlanCache(planStepsMax);
   readonly checker: SchemaChecker;
   readonly cache: StoreCache;
+  /** For those who look at workflows. */
+  readonly reader: WorkflowReader;
   readonly members: Members;
   readonly locks: LockTable;
   readonly admission: Admission;
@@ -55,6 +58,8 @@ export class NodeRuntime {
     const { node, shard, live, verb, queue, controller, lock, permit, webhook, callback } = prefixes;
     const kept = [node, shard, live, verb, queue, controller, lock, permit, webhook, callback, keys.policy];
     this.cache = new StoreCache({ store, clock, log, range: ranges.all, kept, resyncMs });
+    const { plans, cache } = this;
+    this.reader = new WorkflowReader({ store, plans, cache, clock, atOnceMax: apiReadsMax });
     this.members = new Members(this.cache, log);
     this.admission = new Admission(this.cache, clock);
     this.locks = new LockTable(this.cache, (resource) => {
@@ -263,7 +268,7 @@ export class NodeRuntime {
       ...common,
       members,
       locks,
-      reads: new Gate(readsMax),
+      reader: new WorkflowReader({ store, plans, cache, clock, atOnceMax: engineReadsMax }),
       dispatch: dispatcher,
       shards,
     });

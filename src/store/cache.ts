@@ -47,6 +47,8 @@ const reopenMsMax = 2_000;
 export class StoreCache {
   readonly #options: CacheOptions;
   readonly #kept: readonly KeyRange[];
+  /** The same by the first part of their keys, up to the first slash. */
+  readonly #keptOf = new Map<string, readonly KeyRange[]>();
   readonly #entries = new Map<string, KeyValue>();
   /**
    * Keys that this node deleted, or wrote though they are not kept, and when: until the watch has passed that
@@ -54,11 +56,16 @@ export class StoreCache {
    */
   readonly #recent = new Map<string, number>();
   readonly #listeners = new Set<(event: CacheEvent) => void>();
+  readonly #keyListeners = new Map<string, Set<(event: CacheEvent) => void>>();
   #cursor = 0 as Revision;
 
   constructor(options: CacheOptions) {
     this.#options = options;
     this.#kept = options.kept.map(prefixRange);
+    for (const range of this.#kept) {
+      const part = firstPart(range.start);
+      this.#keptOf.set(part, [...(this.#keptOf.get(part) ?? []), range]);
+    }
   }
 
   /** Everything up to this revision has been delivered by the watch. */
@@ -80,6 +87,16 @@ export class StoreCache {
   subscribe(listener: (event: CacheEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** As {@link subscribe}, for one key: thousands may each wait for theirs. */
+  subscribeKey(key: string, listener: (event: CacheEvent) => void): () => void {
+    const listeners = this.#keyListeners.get(key) ?? new Set();
+    this.#keyListeners.set(key, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#keyListeners.get(key) === listeners) this.#keyListeners.delete(key);
+    };
   }
 
   /** Lists, then keeps watching and listing until the signal aborts. Ends when the first list is there. */
@@ -157,6 +174,7 @@ export class StoreCache {
       else this.#entries.set(key, kv);
     }
     for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#keyListeners.get(key) ?? []) listener(event);
   }
 
   /** Whether the unit changed something else than what is cached of the key. */
@@ -169,7 +187,8 @@ export class StoreCache {
   }
 
   #isKept(key: string): boolean {
-    return this.#kept.some((range) => isInRange(key, range));
+    const ranges = this.#keptOf.get(firstPart(key));
+    return ranges?.some((range) => isInRange(key, range)) === true;
   }
 
   async #watchForEver(signal: AbortSignal): Promise<void> {
@@ -242,4 +261,10 @@ export class StoreCache {
       }
     }
   }
+}
+
+/** The key up to its first slash, or all of it: kept prefixes reach at least that far. */
+function firstPart(key: string): string {
+  const slash = key.indexOf('/');
+  return slash === -1 ? key : key.slice(0, slash);
 }

@@ -128,10 +128,17 @@ const kindsOfWorkflow = new Set('live head plan draft step verb queue incident s
 export function workflowOfKey(
   key: string,
 ): { readonly workflow: WorkflowKey; readonly rest: string } | undefined {
-  const [prefix, shard, id, ...rest] = key.split('/');
-  const isOfWorkflow = kindsOfWorkflow.has(prefix ?? '');
-  if (!isOfWorkflow || shard === undefined || id === undefined) return undefined;
-  return { workflow: { shard: Number(shard), id: id as WorkflowId }, rest: rest.join('/') };
+  // By hand: every listener asks it of every key that changes.
+  const shardAt = key.indexOf('/') + 1;
+  if (shardAt === 0 || !kindsOfWorkflow.has(key.slice(0, shardAt - 1))) return undefined;
+  const idAt = key.indexOf('/', shardAt) + 1;
+  if (idAt === 0) return undefined;
+  const idEnd = key.indexOf('/', idAt);
+  const id = (idEnd === -1 ? key.slice(idAt) : key.slice(idAt, idEnd)) as WorkflowId;
+  return {
+    workflow: { shard: Number(key.slice(shardAt, idAt - 1)), id },
+    rest: idEnd === -1 ? '' : key.slice(idEnd + 1),
+  };
 }
 
 /** What a key below `ended/` names; undefined for other keys. */

@@ -31,11 +31,14 @@ const readsMax = 3;
  * @throws SteplockError WORKFLOW_NOT_FOUND.
  */
 export async function readSnapshot(api: Api, key: WorkflowKey): Promise<WorkflowSnapshot> {
-  return await readSnapshotWith(api.store, api.runtime.plans, key);
+  const { reader } = api.runtime;
+  return await unlessCompacted(async () => {
+    return await withDraft(api.store, key, await reader.read(key));
+  });
 }
 
 /**
- * As {@link readSnapshot}, with that memory of plans.
+ * As {@link readSnapshot}, by itself and with that memory of plans.
  *
  * @throws SteplockError WORKFLOW_NOT_FOUND.
  */
@@ -44,9 +47,13 @@ export async function readSnapshotWith(
   plans: PlanCache,
   key: WorkflowKey,
 ): Promise<WorkflowSnapshot> {
+  return await unlessCompacted(async () => await readSnapshotAt({ store, plans }, key, undefined));
+}
+
+async function unlessCompacted(read: () => Promise<WorkflowSnapshot>): Promise<WorkflowSnapshot> {
   for (let reads = 1; ; reads++) {
     try {
-      return await readSnapshotAt({ store, plans }, key, undefined);
+      return await read();
     } catch (error) {
       // The revision was compacted between two of its pages: begin with a new one.
       if (!isReason(error, 'REVISION_COMPACTED') || reads >= readsMax) throw error;
@@ -64,11 +71,19 @@ async function readSnapshotAt(
   key: WorkflowKey,
   at: Revision | undefined,
 ): Promise<WorkflowSnapshot> {
-  const snapshot = await loadWorkflow(store, plans, key, at);
+  return await withDraft(store, key, await loadWorkflow(store, plans, key, at));
+}
+
+/** With the plan of a draft, which is still changing. */
+async function withDraft(
+  store: Store,
+  key: WorkflowKey,
+  snapshot: WorkflowSnapshot | undefined,
+): Promise<WorkflowSnapshot> {
   if (snapshot === undefined) throw workflowNotFound(workflowName(key.id));
   if (snapshot.head.state !== HeadState.DRAFT) return snapshot;
   const chunks = snapshot.head.plan?.chunks ?? 0;
-  return { ...snapshot, plan: await readPlan(store, 'draft', key, chunks, snapshot.revision) };
+  return { ...snapshot, plan: await readPlan(store, 'draft', key, chunks, { revision: snapshot.revision }) };
 }
 
 /** The workflow as the wire shows it. */

@@ -2,7 +2,7 @@
 import { newUuid, type WorkflowId } from '../../base/ids.js';
 import { invalidField, isReason, SteplockError } from '../../errors/index.js';
 import { PlanChunk } from '../../gen/store/steplock/store/v1/plan.js';
-import { LiveRecord, WorkflowHead } from '../../gen/store/steplock/store/v1/workflow.js';
+import { LiveRecord, WorkflowHead, type RequestRecord } from '../../gen/store/steplock/store/v1/workflow.js';
 import {
   SubmitWorkflowRequest,
   type SubmitWorkflowResponse,
@@ -44,15 +44,46 @@ export async function submitWorkflow(
   request: SubmitWorkflowRequest,
   signal: AbortSignal,
 ): Promise<SubmitWorkflowResponse> {
-  const { requestId, workflowId, planHash } = request;
+  const { requestId, workflowId } = request;
   checkRequestId(requestId);
   if (workflowId !== '') checkId(workflowId, 'workflow_id');
   const actor = checkActor(request.actor);
-  let settings = parseSettings(request.settings);
+  const settings = parseSettings(request.settings);
   const digest = digestOf(api, 'SubmitWorkflow', SubmitWorkflowRequest.toJSON(request));
-  const known = await findRequest(api, requestId, digest);
-  if (known !== undefined)
-    return { workflow: await readWorkflow(api, workflowKey(api, known.subject as WorkflowId)) };
+  // An orchestrator is not asked twice. Else a new request is the rule, and one that is not is found by its commit, or
+  // below, when something is wrong with it now that was not then.
+  const isPlanned = request.orchestration !== undefined;
+  const known = isPlanned ? await findRequest(api, requestId, digest) : undefined;
+  if (known !== undefined) return { workflow: await readSubject(api, known) };
+  let submission: Submission;
+  try {
+    submission = await prepareSubmission(api, { request, settings, actor, digest, signal });
+  } catch (error) {
+    const earlier = isPlanned ? undefined : await findRequest(api, requestId, digest);
+    if (earlier === undefined) throw error;
+    return { workflow: await readSubject(api, earlier) };
+  }
+  return { workflow: await commitSubmission(api, submission) };
+}
+
+interface Asked {
+  readonly request: SubmitWorkflowRequest;
+  readonly settings: SettingFields;
+  readonly actor: string;
+  readonly digest: string;
+  readonly signal: AbortSignal;
+}
+
+async function readSubject(api: Api, { subject }: RequestRecord): Promise<Workflow> {
+  return await readWorkflow(api, workflowKey(api, subject as WorkflowId));
+}
+
+async function prepareSubmission(
+  api: Api,
+  { request, actor, digest, signal, ...asked }: Asked,
+): Promise<Submission> {
+  const { requestId, workflowId, planHash } = request;
+  let { settings } = asked;
   checkCallback(api, settings.callback);
   let spec = request.plan;
   if (request.orchestration !== undefined) {
@@ -79,7 +110,7 @@ export async function submitWorkflow(
   const nowMs = api.clock.nowMs();
   const all = { ...settings, locks };
   const head = newHead({ id, uid, actor, requestId, settings: all, plan: extent, nowMs });
-  return { workflow: await commitSubmission(api, { head: begun(head, nowMs), plan, chunks, digest }) };
+  return { head: begun(head, nowMs), plan, chunks, digest };
 }
 
 /** What the caller has not said, the orchestrator says; of locks and labels both count. */
@@ -132,6 +163,11 @@ async function commitSubmission(api: Api, submission: Submission): Promise<Workf
   const isInline = (head.plan?.bytes ?? 0) <= inlineBytesMax;
   const written: ChunksToWrite = { kind: 'plan', chunks, first: 0 };
   let planGuards: readonly Compare[] = [];
+  if (!isInline) {
+    // A second time there would be chunks without a head.
+    const known = await findRequest(api, head.requestId, digest);
+    if (known !== undefined) return await readSubject(api, known);
+  }
   try {
     if (!isInline) planGuards = await writeChunks(api, key, written, isAbsent(keys.head(key)));
   } catch (error) {

@@ -19,7 +19,7 @@ import { durationToMs } from '../../base/duration.js';
 import { invalidField } from '../../errors/index.js';
 import { isFinal, isResting } from '../../model/workflow-state.js';
 import { keys, workflowOfKey, type WorkflowKey } from '../../store/keys.js';
-import { decodeRecord } from '../../store/records.js';
+import { decodeRecord, readRecord } from '../../store/records.js';
 import type { CallInfo } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { parseWorkflowName, workflowName } from './names.js';
@@ -120,13 +120,19 @@ export async function waitWorkflow(
   const key = parseWorkflowName(api, request.name);
   const untilMs = api.clock.nowMs() + waitTimeMs(api, request, info);
   const headKey = keys.head(key);
-  const lookout = { untilMs, gatherMs: 0, restShare: 0, concerns: (changed: string) => changed === headKey };
-  let isFirst = true;
   // Whether it rests stands in its head alone, and of one that lives in what every node knows.
+  const live = api.runtime.cache.get(keys.live(key));
+  let known = live === undefined ? undefined : decodeRecord(LiveRecord, live).state;
+  const subscribe = (onChange: () => void): (() => void) =>
+    api.runtime.cache.subscribeKey(headKey, ({ kv }) => {
+      known = kv === undefined ? undefined : readRecord(WorkflowHead, kv)?.state;
+      if (known === undefined || isResting(known)) onChange();
+    });
+  const lookout = { untilMs, gatherMs: 0, restShare: 0, subscribe };
   const readState = async (): Promise<HeadState> => {
-    const live = isFirst ? api.runtime.cache.get(keys.live(key)) : undefined;
-    isFirst = false;
-    if (live !== undefined) return decodeRecord(LiveRecord, live).state;
+    const state = known;
+    known = undefined;
+    if (state !== undefined) return state;
     const kv = await api.store.get(headKey);
     if (kv === undefined) throw workflowNotFound(workflowName(key.id));
     return decodeRecord(WorkflowHead, kv).state;
@@ -157,8 +163,8 @@ interface Lookout {
   readonly gatherMs: number;
   /** So many times as long as a look took, nothing is looked at again. */
   readonly restShare: number;
-  /** Whether a change of that key matters. Asked for every change of the store, by everybody who looks out. */
-  readonly concerns: (changed: string) => boolean;
+  /** Calls whenever something that matters has changed; gives what ends that. */
+  readonly subscribe: (onChange: () => void) => () => void;
 }
 
 /** The workflow as it stands, and again whenever something of it has changed, and now and then anyway. */
@@ -167,15 +173,22 @@ async function* snapshots(
   key: WorkflowKey,
   info: CallInfo,
 ): AsyncGenerator<WorkflowSnapshot | 'deleted'> {
-  const concerns = (changed: string): boolean =>
-    changed.includes(key.id) && workflowOfKey(changed)?.workflow.id === key.id;
+  const subscribe = (onChange: () => void): (() => void) =>
+    api.runtime.cache.subscribe(({ key: changed }) => {
+      if (changed.includes(key.id) && workflowOfKey(changed)?.workflow.id === key.id) onChange();
+    });
   let isFirst = true;
   const read = async (): Promise<WorkflowSnapshot | 'deleted'> => {
     const snapshot = await readOrDeleted(api, key, isFirst);
     isFirst = false;
     return snapshot;
   };
-  for await (const snapshot of looks(api, info, { untilMs: Infinity, gatherMs, restShare, concerns }, read)) {
+  for await (const snapshot of looks(
+    api,
+    info,
+    { untilMs: Infinity, gatherMs, restShare, subscribe },
+    read,
+  )) {
     yield snapshot;
     if (snapshot === 'deleted') return;
   }
@@ -185,12 +198,12 @@ async function* snapshots(
 async function* looks<T>(
   api: Api,
   info: CallInfo,
-  { untilMs, gatherMs, restShare, concerns }: Lookout,
+  { untilMs, gatherMs, restShare, subscribe }: Lookout,
   read: () => Promise<T>,
 ): AsyncGenerator<T> {
   const change = new ChangeSignal();
-  const unsubscribe = api.runtime.cache.subscribe(({ key }) => {
-    if (concerns(key)) change.set();
+  const unsubscribe = subscribe(() => {
+    change.set();
   });
   try {
     for (;;) {

@@ -1,9 +1,6 @@
 import { expect } from 'chai';
 import { getEventListeners } from 'node:events';
-import { AbortScope, isAborted } from '../../../src/base/abort.js';
-
-/** How many listen to the signal. */
-const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
+import { AbortScope, isAborted, listenersTo, onAbort } from '../../../src/base/abort.js';
 
 describe('AbortScope', () => {
   it('aborts with the reason of whichever parent aborts first', () => {
@@ -19,17 +16,17 @@ describe('AbortScope', () => {
     const long = new AbortController();
     const scope = new AbortScope(long.signal, AbortSignal.abort('over'));
     expect(scope.signal.reason).to.equal('over');
-    expect(listeners(long.signal)).to.equal(0);
+    expect(listenersTo(long.signal)).to.equal(0);
   });
 
   it('leaves no listener at its parents when it is closed, nor when it aborts by itself', () => {
     const parent = new AbortController();
     const closed = new AbortScope(parent.signal);
     const aborted = new AbortScope(parent.signal);
-    expect(listeners(parent.signal)).to.equal(2);
+    expect(listenersTo(parent.signal)).to.equal(2);
     closed.close();
     aborted.abort('done');
-    expect(listeners(parent.signal)).to.equal(0);
+    expect(listenersTo(parent.signal)).to.equal(0);
     parent.abort('late');
     expect(closed.signal.aborted).to.equal(false);
     expect(aborted.signal.reason).to.equal('done');
@@ -44,6 +41,32 @@ describe('AbortScope', () => {
     parent.abort('over');
     process.off('warning', note);
     expect(warnings).to.deep.equal([]);
+  });
+});
+
+describe('onAbort()', () => {
+  it('calls each once, in order, but not those who left; and one callback as often as it was given', () => {
+    const controller = new AbortController();
+    const called: string[] = [];
+    const note = (): unknown => called.push('twice');
+    const leave = onAbort(controller.signal, () => called.push('left'));
+    onAbort(controller.signal, () => called.push('first'));
+    const leaveOnce = onAbort(controller.signal, note);
+    onAbort(controller.signal, note);
+    onAbort(controller.signal, note);
+    leave();
+    leaveOnce();
+    controller.abort();
+    controller.abort();
+    expect(called).to.deep.equal(['first', 'twice', 'twice']);
+    expect(listenersTo(controller.signal)).to.equal(0);
+  });
+
+  it('listens to the signal once for all', () => {
+    const { signal } = new AbortController();
+    for (let count = 0; count < 3; count++) onAbort(signal, () => undefined);
+    expect(getEventListeners(signal, 'abort').length).to.equal(1);
+    expect(listenersTo(signal)).to.equal(3);
   });
 });
 

@@ -42,4 +42,19 @@ describe('PlanCache', () => {
     for (let index = 0; index < 10; index++) cache.put(`busy-${index}`, 0, planOf(10));
     expect(cache.peek('busy-0'), 'none of it is counted for a plan that rests').not.to.equal(undefined);
   });
+
+  it('lets all who need a plan at the same time share one reading, and reads anew after one that failed', async () => {
+    const cache = new PlanCache(10);
+    let readings = 0;
+    const fail = async (): Promise<Plan> => {
+      readings += 1;
+      return await Promise.reject(new Error('not now'));
+    };
+    const failed = await Promise.allSettled([cache.share('a', fail), cache.share('a', fail)]);
+    expect(failed.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
+    expect(readings).to.equal(1);
+    const plan = planOf(1);
+    const read = async (): Promise<Plan> => await Promise.resolve(plan);
+    expect(await Promise.all([cache.share('a', read), cache.share('b', read)])).to.deep.equal([plan, plan]);
+  });
 });

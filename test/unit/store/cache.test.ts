@@ -95,6 +95,19 @@ describe('StoreCache', () => {
     bench.end.abort();
   });
 
+  it('tells those who wait for one key of that key alone, until they leave', async () => {
+    const bench = new Bench();
+    await bench.start();
+    const heard: string[] = [];
+    const leave = bench.cache.subscribeKey('k/a', ({ key }) => heard.push(`first ${key}`));
+    bench.cache.subscribeKey('k/a', ({ key }) => heard.push(`second ${key}`));
+    await bench.apply(put('k/a'), put('k/b'));
+    leave();
+    await bench.apply(del('k/a'));
+    expect(heard).to.deep.equal(['first k/a', 'second k/a', 'second k/a']);
+    bench.end.abort();
+  });
+
   it('finds everything by its list alone, missed deletes included', async () => {
     const bench = new Bench();
     await bench.apply(put('k/a', '1'), put('k/b', '1'));
