@@ -4,7 +4,7 @@
  *
  * First what describes and answers, then the errors that a controller throws, then time and JSON.
  */
-export { defineController, done, failed, notDone, pending, unknown } from './contract/index.js';
+export { defineController, done, failed, method, notDone, pending, unknown } from './contract/index.js';
 export type {
   CallContext,
   ControllerDefinition,
@@ -17,11 +17,16 @@ export type {
   FencingToken,
   MethodDefinition,
   MethodDescription,
+  MethodTypes,
   NotDone,
+  ObjectOf,
   Pending,
   PollResult,
   ProbeResult,
   RetryPolicy,
+  Schema,
+  Typed,
+  TypedMethodDefinition,
   UndoDeclaration,
   UndoneStep,
   Unknown,
@@ -31,7 +36,11 @@ export type {
 export { isReason, SteplockError } from './errors/index.js';
 export type { CallReason, ErrorDetail } from './errors/index.js';
 
-export { silentLogger } from './log/log.js';
+// A controller in a process of its own.
+export { serveController } from './remote/serve-controller.js';
+export type { Served, ServeOptions } from './remote/serve.js';
+
+export { createLogger, silentLogger } from './log/log.js';
 export type { Logger } from './log/log.js';
 
 export { sleep, systemClock } from './base/clock.js';

@@ -69,10 +69,10 @@ export interface CallContext {
 }
 
 /** It is done. */
-export interface Done {
+export interface Done<Output = JsonObject> {
   readonly kind: 'done';
   /** What the method returns: must fit its output schema; at most 1 MiB as JSON. */
-  readonly output: JsonObject;
+  readonly output: Output;
   /** Steps that the workflow gets in addition: each a steplock.v1.StepSpec in JSON; see Done.added_steps for the rules. */
   readonly steps?: readonly JsonObject[];
 }
@@ -118,11 +118,11 @@ export interface NotDone {
 }
 
 /** What a call answers. */
-export type ExecuteResult = Done | Pending | Failed;
+export type ExecuteResult<Output = JsonObject> = Done<Output> | Pending | Failed;
 /** How an external task stands. */
-export type PollResult = Done | Pending | Failed | Unknown;
+export type PollResult<Output = JsonObject> = Done<Output> | Pending | Failed | Unknown;
 /** What came of an earlier call. */
-export type ProbeResult = Done | NotDone | Pending | Unknown;
+export type ProbeResult<Output = JsonObject> = Done<Output> | NotDone | Pending | Unknown;
 
 /** When a failed attempt is repeated. */
 export interface RetryPolicy {
@@ -225,11 +225,13 @@ export interface MethodDefinition {
 }
 
 /** A controller as its author writes it. */
-export interface ControllerDefinition {
+export interface ControllerDefinition<
+  Methods extends Readonly<Record<string, MethodDefinition>> = Readonly<Record<string, MethodDefinition>>,
+> {
   readonly kind: string;
   readonly version: string;
   readonly description: string;
-  readonly methods: Readonly<Record<string, MethodDefinition>>;
+  readonly methods: Methods;
 }
 
 /** The default of {@link MethodDefinition.retry}. */
@@ -244,7 +246,9 @@ export const defaultRetryPolicy: RetryPolicy = {
 export const defaultTimeoutMs = 600_000;
 
 /** Answers that it is done, with steps that it adds to the workflow. */
-export function done(output: JsonObject = {}, steps: readonly JsonObject[] = []): Done {
+export function done(): Done<Record<string, never>>;
+export function done<Output extends object>(output: Output, steps?: readonly JsonObject[]): Done<Output>;
+export function done(output: object = {}, steps: readonly JsonObject[] = []): Done<object> {
   return { kind: 'done', output, ...(steps.length === 0 ? {} : { steps }) };
 }
 

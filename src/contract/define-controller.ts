@@ -9,13 +9,31 @@ import {
   type MethodDefinition,
   type MethodDescription,
 } from './contract.js';
+import type { Typed, TypesOfEach } from './typed.js';
 
 /**
  * Makes a controller of its definition.
  *
  * @throws TypeError when the definition breaks a rule: a method's name, or an undo that names no method.
  */
-export function defineController(definition: ControllerDefinition): ControllerPort {
+export function defineController<Methods extends Readonly<Record<string, MethodDefinition>>>(
+  definition: ControllerDefinition<Methods & UndoneByOwn<Methods>>,
+): ControllerPort & Typed<TypesOfEach<Methods>> {
+  return createPort(definition) as ControllerPort & Typed<TypesOfEach<Methods>>;
+}
+
+/** Refuses an undo that is no method of the controller, where the types say which method it is. */
+type UndoneByOwn<Methods> = {
+  readonly [Name in keyof Methods]: Methods[Name] extends { readonly undo: { readonly method: infer Undo } }
+    ? string extends Undo
+      ? unknown
+      : Undo extends keyof Methods
+        ? unknown
+        : { readonly undo: { readonly method: keyof Methods } }
+    : unknown;
+};
+
+function createPort(definition: ControllerDefinition): ControllerPort {
   const methods = new Map(Object.entries(definition.methods));
   for (const [name, method] of methods) checkMethod(name, method, methods);
   const find = (name: string): MethodDefinition => {

@@ -6,7 +6,7 @@ export const levels: readonly (readonly string[])[] = [
   ['errors', 'log'],
   ['contract'],
   ['model'],
-  ['config', 'grpc', 'storage', 'store'],
+  ['builder', 'config', 'grpc', 'storage', 'store'],
   ['cluster', 'lease', 'remote'],
   ['admission', 'conformance', 'lock', 'queue'],
   ['engine', 'intake'],
@@ -19,6 +19,7 @@ export const levels: readonly (readonly string[])[] = [
 
 /** Who may know the messages of the wire (src/gen/wire): the edges. */
 export const wireReaders: readonly string[] = [
+  'src/builder/',
   'src/cli/',
   'src/client/',
   'src/conformance/',
