@@ -15,7 +15,7 @@ const mochaSuites = {
   simulation: { minutes: 4, files: ['test/simulation/**/*.test.ts'] },
   integration: { minutes: 5, files: ['test/integration/**/*.test.ts'] },
   plugins: { minutes: 4, files: ['test/plugins/**/*.test.ts'] },
-  e2e: { minutes: 8, files: ['test/e2e/**/*.test.ts'] },
+  e2e: { minutes: 12, files: ['test/e2e/**/*.test.ts'] },
   chaos: { minutes: 15, files: ['test/chaos/**/*.test.ts'] },
 };
 const commandSuites = {

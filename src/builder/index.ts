@@ -1,3 +1,12 @@
+export { defineOrchestrator, operation, planned, refused } from './define-orchestrator.js';
+export type {
+  OperationDefinition,
+  OrchestratorDefinition,
+  Planned,
+  PlannedSettings,
+  Refused,
+  TypedOperationDefinition,
+} from './define-orchestrator.js';
 export { basic, controller, orchestrator } from './methods.js';
 export type { ArgsOf, BasicMethods, MethodRef, OperationRef, OutputOf } from './methods.js';
 export { newPlan, outputAt, PlanBuilder } from './plan-builder.js';

@@ -23,7 +23,7 @@ import {
 } from '../gen/wire/steplock/v1/workflow_service.js';
 import { callsOf, type CallOptions, type Calls } from './calls.js';
 import { Endpoints } from './endpoints.js';
-import { present, WorkflowHandle } from './workflow.js';
+import { present, WorkflowHandle, type HandleParts } from './workflow.js';
 
 /** The services, each method as a function. */
 export interface Services {
@@ -134,10 +134,7 @@ export async function connect(
 }
 
 /** What a client is made of beside the services. */
-export interface ClientParts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly actor: string;
+export interface ClientParts extends Omit<HandleParts, 'workflows'> {
   readonly endpoint: () => string;
   readonly close: () => void;
 }

@@ -59,6 +59,10 @@ export interface HandleParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly actor: string;
+  /** How long one call waits at most. @default 30 s */
+  readonly sliceMs?: number;
+  /** Waits between two calls; it ends early, without an error, when the signal aborts. @default by the clock */
+  readonly pause?: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
 }
 
 interface VerbRequest {
@@ -68,7 +72,7 @@ interface VerbRequest {
   readonly reason: string;
 }
 
-const sliceMs = 30_000;
+const sliceMsDefault = 30_000;
 const retryMs = 500;
 const pageSize = 1_000;
 
@@ -123,7 +127,7 @@ export class WorkflowHandle<Output = JsonObject | undefined> {
    * @throws SteplockError DEADLINE_EXCEEDED when it does not in that time; WORKFLOW_NOT_FOUND; CANCELLED.
    */
   async wait({ timeoutMs = Infinity, signal }: WaitOptions = {}): Promise<Rested<Output>> {
-    const { clock, workflows } = this.#parts;
+    const { clock, workflows, sliceMs = sliceMsDefault } = this.#parts;
     const untilMs = clock.monotonicMs() + timeoutMs;
     for (;;) {
       const leftMs = untilMs - clock.monotonicMs();
@@ -231,7 +235,8 @@ export class WorkflowHandle<Output = JsonObject | undefined> {
   }
 
   async #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    await sleep(this.#parts.clock, ms, signal).catch(() => undefined);
+    const { clock, pause } = this.#parts;
+    await (pause === undefined ? sleep(clock, ms, signal).catch(() => undefined) : pause(ms, signal));
     if (signal?.aborted === true) throw cancelled(signal);
   }
 

@@ -25,10 +25,11 @@ import type { RunningOptions } from './running-step.js';
 export interface DispatcherOptions extends Omit<RunningOptions, 'live'>, SlotLimits {
   readonly cache: StoreCache;
   readonly members: Members;
+  /** How often it looks for claims of its own that it does not know. @default 10 s */
+  readonly ownClaimsMs?: number;
 }
 
-/** How often it looks for claims of its own that it does not know. */
-const ownClaimsMs = 10_000;
+const ownClaimsMsDefault = 10_000;
 /** How long an item is left alone after a claim of it was refused. */
 const refusedMs = 200;
 /** How long steps that limits or holds keep back are left alone. */
@@ -239,7 +240,7 @@ export class Dispatcher implements LocalDispatch {
     } catch (error) {
       // A defect or a corrupt record: the step stays in doubt and is looked into again after a while.
       this.#options.log.error({ err: error, key, cause: errorText(error) }, 'execution broke off');
-      this.#options.clock.setTimer(ownClaimsMs, () => {
+      this.#options.clock.setTimer(ownClaimsMsDefault, () => {
         this.#letGo(key);
       });
       return;
@@ -268,7 +269,8 @@ export class Dispatcher implements LocalDispatch {
   }
 
   #lookForOwnClaims(): void {
-    this.#cancelOwnClaims = this.#options.clock.setTimer(ownClaimsMs, () => {
+    const { clock, ownClaimsMs = ownClaimsMsDefault } = this.#options;
+    this.#cancelOwnClaims = clock.setTimer(ownClaimsMs, () => {
       this.#view.reconsiderOwn();
       this.#lookForOwnClaims();
     });

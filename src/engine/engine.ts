@@ -21,10 +21,11 @@ export interface EngineOptions extends ShardOwnerOptions {
   /** How many shards there are. */
   readonly shards: number;
   readonly members: Members;
+  /** How often it looks at who owns what, beside the news of it. @default 1 s */
+  readonly lookMs?: number;
 }
 
-/** How often it looks at who owns what, beside the news of it. */
-const lookMs = 1_000;
+const lookMsDefault = 1_000;
 
 /** See the head of this file. */
 export class Engine {
@@ -51,7 +52,7 @@ export class Engine {
 
   /** Takes shards and drives them until the session ends. */
   async run(): Promise<void> {
-    const { cache, session, clock, log } = this.#options;
+    const { cache, session, clock, log, lookMs = lookMsDefault } = this.#options;
     const unsubscribe = cache.subscribe((event) => {
       const place = workflowOfKey(event.key);
       if (place !== undefined) this.#owners.get(place.workflow.shard)?.onEvent(place.workflow, event);

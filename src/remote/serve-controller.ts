@@ -9,6 +9,7 @@ import {
   ProbeRequest,
   type CallContext as WireContext,
 } from '../gen/wire/steplock/v1/controller_service.js';
+import { silentLogger } from '../log/log.js';
 import { unary, type CallInfo, type Handler } from '../grpc/adapter.js';
 import { fromWireContext, toWirePollResult, toWireProbeResult, toWireResult } from './call-codec.js';
 import { toWireDescription } from './description-codec.js';
@@ -29,7 +30,7 @@ function handlersOf(
   port: ControllerPort,
   options: ServeOptions,
 ): Record<keyof ControllerServiceService, Handler> {
-  const { log, secrets } = options;
+  const { log = silentLogger, secrets } = options;
   const contextOf = (wire: WireContext | undefined, info: CallInfo): CallContext => {
     const context = fromWireContext(wire);
     const { workflow, step, attempt } = context;

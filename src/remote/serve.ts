@@ -5,14 +5,15 @@ import { systemClock, type Clock } from '../base/clock.js';
 import { systemRandom } from '../base/random.js';
 import { adaptService, type Handler } from '../grpc/adapter.js';
 import { bindServer, serverOptions, stopServer } from '../grpc/channel.js';
-import type { Logger } from '../log/log.js';
+import { silentLogger, type Logger } from '../log/log.js';
 import type { SecretSource } from './resolve-secrets.js';
 
 /** How to serve. */
 export interface ServeOptions {
   /** host:port; port 0 for any free one. */
   readonly address: string;
-  readonly log: Logger;
+  /** @default nowhere */
+  readonly log?: Logger;
   /** Where `env` and `file` secrets are looked up; default: nowhere. */
   readonly secrets?: SecretSource;
   /** @default the system's */
@@ -23,11 +24,15 @@ export interface ServeOptions {
 export interface Served {
   /** Where it listens, with the port that was taken. */
   readonly endpoint: string;
-  /** Stops: calls under way get `graceMs` to end, and are then cut off. */
+  /** Stops: takes no call any more, gives those under way `graceMs` to end, then tells them to stop and cuts them off. */
   close(graceMs?: number): Promise<void>;
+  /** The same, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 const graceMsDefault = 5_000;
+/** How long a call may take to stop once it is told to. */
+const stopMs = 500;
 
 /**
  * Serves it. `what`: for the log.
@@ -37,7 +42,7 @@ const graceMsDefault = 5_000;
 export async function serve<T extends ServiceDefinition>(
   service: T,
   handlers: Record<keyof T, Handler>,
-  { log, address, what, clock = systemClock }: ServeOptions & { readonly what: string },
+  { log = silentLogger, address, what, clock = systemClock }: ServeOptions & { readonly what: string },
 ): Promise<Served> {
   const shutdown = new AbortScope();
   const server = new Server(serverOptions());
@@ -50,11 +55,20 @@ export async function serve<T extends ServiceDefinition>(
   server.addService(definition, implementation);
   const endpoint = await bindServer(server, address);
   log.info({ endpoint, kind: what }, 'serves');
+  const close = async (graceMs = graceMsDefault): Promise<void> => {
+    const cancel = clock.setTimer(graceMs, () => {
+      shutdown.abort(new Error('The server is shutting down'));
+    });
+    await stopServer(server, clock, graceMs + stopMs);
+    cancel();
+    // Those that were cut off, if there are any.
+    shutdown.abort(new Error('The server is shutting down'));
+  };
   return {
     endpoint,
-    close: async (graceMs = graceMsDefault) => {
-      shutdown.abort(new Error('The server is shutting down'));
-      await stopServer(server, clock, graceMs);
+    close,
+    [Symbol.asyncDispose]: async () => {
+      await close();
     },
   };
 }

@@ -3,7 +3,7 @@
  * brought the workflow to its end, and goes once the orchestrator has answered: it is told at least once, whichever nodes
  * die. The owner of a workflow's shard tells; the news of one workflow in order, those of others beside them.
  */
-import { isAborted } from '../base/abort.js';
+import { AbortScope, isAborted } from '../base/abort.js';
 import { sleep, type Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { EndNews, OrchestratorPort } from '../contract/orchestrator.js';
@@ -34,6 +34,8 @@ export interface CallbackSenderOptions {
   /** What there is to tell of a workflow; undefined if it is gone. */
   readonly newsOf: (workflow: WorkflowKey, record: CallbackRecord) => Promise<EndNews | undefined>;
   readonly commit: (unit: Unit) => Promise<UnitResult>;
+  /** How often shards that changed hands are looked for. @default 250 ms */
+  readonly lookMs?: number;
 }
 
 interface Note {
@@ -45,8 +47,7 @@ interface Note {
 }
 
 const retryPolicy = { initialBackoffMs: 500, maxBackoffMs: 300_000, multiplier: 2 };
-/** How often shards that changed hands, and what is due again, are looked for. */
-const lookMs = 250;
+const lookMsDefault = 250;
 /** Failures after which a person is told. */
 const failuresMax = 10;
 
@@ -54,6 +55,7 @@ const failuresMax = 10;
 export class CallbackSender {
   readonly #options: CallbackSenderOptions;
   readonly #notes = new Map<string, Note>();
+  #wake = (): void => undefined;
 
   /** Made before the cache is started, so that it hears of every note. */
   constructor(options: CallbackSenderOptions) {
@@ -62,6 +64,7 @@ export class CallbackSender {
       if (!key.startsWith(prefixes.callback)) return;
       if (kv === undefined) this.#notes.delete(key);
       else this.#notes.set(key, { failures: 0, dueMs: 0, isUnderWay: false, ...this.#notes.get(key), kv });
+      this.#wake();
     });
   }
 
@@ -69,9 +72,24 @@ export class CallbackSender {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!isAborted(signal)) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
       for (const key of this.#due()) void this.#tell(key);
-      await sleep(clock, lookMs, signal).catch(() => undefined);
+      const pause = new AbortScope(signal);
+      await Promise.race([woken, sleep(clock, this.#pauseMs(), pause.signal).catch(() => undefined)]);
+      pause.abort(new Error('There is news'));
     }
+  }
+
+  /** Until it has to look again. */
+  #pauseMs(): number {
+    const { clock, lookMs = lookMsDefault } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const waits = [...this.#notes.values()].map(({ isUnderWay, dueMs }) =>
+      isUnderWay ? Infinity : dueMs - nowMs,
+    );
+    return Math.min(lookMs, ...waits.filter((waitMs) => waitMs > 0));
   }
 
   /** The oldest note of each workflow of ours, if its time has come. */
@@ -105,6 +123,7 @@ export class CallbackSender {
       if (note.failures === failuresMax) await this.#openIncident(place, note.kv, error);
     } finally {
       note.isUnderWay = false;
+      this.#wake();
     }
   }
 

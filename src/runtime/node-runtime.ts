@@ -249,6 +249,7 @@ export class NodeRuntime {
       report: async (workflow, report) => await engine.report(workflow, report),
       peekRecord: (workflow, step) => engine.peekRecord(workflow, step),
     };
+    const { lookMs } = this.#options;
     const common = { store, batcher, clock, random, log, plans, cache, session };
     const dispatcher = new Dispatcher({
       ...common,
@@ -263,6 +264,7 @@ export class NodeRuntime {
       shards,
       outcomes,
       generation,
+      ...(lookMs === undefined ? {} : { ownClaimsMs: lookMs }),
     });
     const engine = new Engine({
       ...common,
@@ -271,6 +273,7 @@ export class NodeRuntime {
       reader: new WorkflowReader({ store, plans, cache, clock, atOnceMax: engineReadsMax }),
       dispatch: dispatcher,
       shards,
+      ...(lookMs === undefined ? {} : { lookMs }),
     });
     if (this.#draining.hasBegun) dispatcher.drain();
     return { session, batcher, engine, dispatcher };

@@ -40,4 +40,9 @@ export interface NodeRuntimeOptions {
   readonly secrets: SecretVault;
   /** What it checks arguments with, by default its own: many nodes of one process spare themselves the compiling. */
   readonly checker?: SchemaChecker;
+  /**
+   * How often it looks again at what it is told of anyway: who owns which shard, which claims are its own. Where days go
+   * by in an instant, seldom. @default 1 s and 10 s
+   */
+  readonly lookMs?: number;
 }

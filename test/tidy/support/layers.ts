@@ -13,8 +13,9 @@ export const levels: readonly (readonly string[])[] = [
   ['dispatcher'],
   ['controllers', 'runtime'],
   ['rpc'],
-  ['client', 'controller.ts', 'node.ts', 'storage-controller.ts'],
-  ['cli'],
+  ['client', 'controller.ts', 'node.ts', 'orchestrator.ts', 'storage-controller.ts'],
+  ['testing'],
+  ['cli', 'testing.ts'],
 ];
 
 /** Who may know the messages of the wire (src/gen/wire): the edges. */
@@ -28,6 +29,7 @@ export const wireReaders: readonly string[] = [
   'src/intake/',
   'src/remote/',
   'src/rpc/',
+  'src/testing/',
   // The door: from a request to a draft.
   'src/model/parse-plan.ts',
   'src/model/parse-locks.ts',
@@ -47,6 +49,7 @@ export const recordReaders: readonly string[] = [
   'src/controllers/',
   'src/runtime/',
   'src/rpc/',
+  'src/testing/',
 ];
 
 /** Who may know etcd3, and nobody else. */
