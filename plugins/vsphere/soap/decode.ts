@@ -80,6 +80,9 @@ export class Decoder {
     const scalar = simpleTypes[name];
     if (scalar !== undefined) return parseScalar(scalar, textOf(element), path);
     const type = this.#table.get(name);
+    // What has text and no elements is a value of an enumeration.
+    if (type === undefined && children(element).length === 0 && textOf(element) !== '')
+      return textOf(element);
     if (type === undefined) return readOpaque(element, name);
     return { $type: name, ...(this.#shape(element, type.shape, path) as object) };
   }

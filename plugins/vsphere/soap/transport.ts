@@ -80,38 +80,49 @@ export class Transport {
 
   /** @throws LostAnswer */
   async exchange(exchange: Exchange): Promise<HttpAnswer> {
-    const { path, method, timeoutMs, signal, cookie } = exchange;
+    const { method, timeoutMs } = exchange;
     // A deadline for all of it, the wait for a free connection included.
     const deadline = new AbortController();
-    const cancelTimer = this.#clock.setTimer(timeoutMs, () => {
-      deadline.abort(new Error(`no answer within ${timeoutMs} ms`));
-    });
-    try {
-      const answer = await this.#pool.request({
-        path,
-        method: 'POST',
-        body: exchange.body,
-        signal: signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]),
-        // One deadline is enough.
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        headers: {
-          'content-type': 'text/xml; charset=utf-8',
-          soapaction: exchange.soapAction,
-          'vmware-api-operation-id': exchange.operationId,
-          ...(cookie === undefined ? {} : { cookie }),
-        },
+    let cancelTimer: () => void = () => undefined;
+    // Waited for by itself too: a request that is not connected yet is not ended by its signal.
+    const expiry = new Promise<never>((_, reject) => {
+      cancelTimer = this.#clock.setTimer(timeoutMs, () => {
+        const error = new Error(`no answer within ${timeoutMs} ms`);
+        deadline.abort(error);
+        reject(error);
       });
-      return {
-        status: answer.statusCode,
-        text: await answer.body.text(),
-        cookie: cookieOf(answer.headers['set-cookie']),
-      };
+    });
+    expiry.catch(() => undefined);
+    try {
+      return await Promise.race([this.#send(exchange, deadline.signal), expiry]);
     } catch (error) {
       throw new LostAnswer(method, !isBeforeSending(error), error);
     } finally {
       cancelTimer();
     }
+  }
+
+  async #send({ path, cookie, signal, ...exchange }: Exchange, deadline: AbortSignal): Promise<HttpAnswer> {
+    const answer = await this.#pool.request({
+      path,
+      method: 'POST',
+      body: exchange.body,
+      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+      // One deadline is enough.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      headers: {
+        'content-type': 'text/xml; charset=utf-8',
+        soapaction: exchange.soapAction,
+        'vmware-api-operation-id': exchange.operationId,
+        ...(cookie === undefined ? {} : { cookie }),
+      },
+    });
+    return {
+      status: answer.statusCode,
+      text: await answer.body.text(),
+      cookie: cookieOf(answer.headers['set-cookie']),
+    };
   }
 
   /** Ends what is under way, and closes. */

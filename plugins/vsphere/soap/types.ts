@@ -106,15 +106,14 @@ export function many<V>(type: XmlType<V>): Field<V, 'many'> {
   return { type, count: 'many' };
 }
 
-/** A data object. */
-export function complex<const F extends Fields>(name: string, fields: F): XmlType<ValueOf<F>> {
-  return { name, shape: { kind: 'complex', fields } };
+/** The description of a data object. Those that extend it begin with its fields, as a schema does. */
+export interface ComplexType<F extends Fields> extends XmlType<ValueOf<F>> {
+  readonly fields: F;
 }
 
-/** The fields of a data object, for those that extend it: a schema puts the base's first. */
-export function fieldsOf(type: AnyType): Fields {
-  if (type.shape.kind !== 'complex') throw new TypeError(`${type.name} has no fields`);
-  return type.shape.fields;
+/** A data object. */
+export function complex<const F extends Fields>(name: string, fields: F): ComplexType<F> {
+  return { name, shape: { kind: 'complex', fields }, fields };
 }
 
 type Tagged<T> = T extends XmlType<infer V> ? V & { readonly $type: string } : never;

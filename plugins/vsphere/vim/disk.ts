@@ -4,7 +4,6 @@ import {
   boolean,
   complex,
   dateTime,
-  fieldsOf,
   int,
   long,
   many,
@@ -21,7 +20,7 @@ export const DiskId = complex('ID', { id: one(string) });
 
 const BackingSpec = complex('VslmCreateSpecBackingSpec', { datastore: one(ref), path: optional(string) });
 const DiskFileBackingSpec = complex('VslmCreateSpecDiskFileBackingSpec', {
-  ...fieldsOf(BackingSpec),
+  ...BackingSpec.fields,
   /** `thin`, `eagerZeroedThick`, `lazyZeroedThick`. */
   provisioningType: optional(string),
 });
@@ -39,12 +38,12 @@ export const DiskCreateSpec = complex('VslmCreateSpec', {
 
 const BackingInfo = complex('BaseConfigInfoBackingInfo', { datastore: one(ref) });
 const FileBackingInfo = complex('BaseConfigInfoFileBackingInfo', {
-  ...fieldsOf(BackingInfo),
+  ...BackingInfo.fields,
   filePath: one(string),
   backingObjectId: optional(string),
 });
 const DiskFileBackingInfo = complex('BaseConfigInfoDiskFileBackingInfo', {
-  ...fieldsOf(FileBackingInfo),
+  ...FileBackingInfo.fields,
   provisioningType: one(string),
 });
 const DiskConfig = complex('VStorageObjectConfigInfo', {
@@ -100,13 +99,13 @@ const VirtualDevice = complex('VirtualDevice', {
   unitNumber: optional(int),
 });
 /** A disk of a machine. */
-export const VirtualDisk = complex('VirtualDisk', { ...fieldsOf(VirtualDevice), vDiskId: optional(DiskId) });
+export const VirtualDisk = complex('VirtualDisk', { ...VirtualDevice.fields, vDiskId: optional(DiskId) });
 const controllers = [
   'ParaVirtualSCSIController',
   'VirtualLsiLogicController',
   'VirtualLsiLogicSASController',
   'VirtualBusLogicController',
-].map((name) => complex(name, fieldsOf(VirtualDevice)));
+].map((name) => complex(name, VirtualDevice.fields));
 
 /** Names of the SCSI controllers of a machine. */
 export const scsiControllers: readonly string[] = controllers.map(({ name }) => name);

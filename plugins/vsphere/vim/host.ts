@@ -4,7 +4,6 @@ import {
   any,
   boolean,
   complex,
-  fieldsOf,
   int,
   long,
   many,
@@ -31,13 +30,13 @@ const HostHostBusAdapter = complex('HostHostBusAdapter', {
 });
 /** `portWorldWideName` takes all 64 bits. */
 export const FibreChannelHba = complex('HostFibreChannelHba', {
-  ...fieldsOf(HostHostBusAdapter),
+  ...HostHostBusAdapter.fields,
   portWorldWideName: one(long),
   nodeWorldWideName: one(long),
 });
 /** Software or hardware. */
 export const InternetScsiHba = complex('HostInternetScsiHba', {
-  ...fieldsOf(HostHostBusAdapter),
+  ...HostHostBusAdapter.fields,
   iScsiName: one(string),
   configuredSendTarget: many(SendTarget),
 });
@@ -55,7 +54,7 @@ export const ScsiLun = complex('ScsiLun', {
 const DiskDimensions = complex('HostDiskDimensionsLba', { blockSize: one(int), block: one(long) });
 /** A disk. */
 export const ScsiDisk = complex('HostScsiDisk', {
-  ...fieldsOf(ScsiLun),
+  ...ScsiLun.fields,
   capacity: one(DiskDimensions),
   devicePath: one(string),
 });
@@ -150,7 +149,7 @@ const DatastoreInfo = complex('DatastoreInfo', {
 });
 /** What a datastore says of its VMFS. */
 export const VmfsDatastoreInfo = complex('VmfsDatastoreInfo', {
-  ...fieldsOf(DatastoreInfo),
+  ...DatastoreInfo.fields,
   vmfs: optional(VmfsVolume),
 });
 /** See the description. */

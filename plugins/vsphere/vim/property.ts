@@ -4,7 +4,6 @@ import {
   any,
   boolean,
   complex,
-  fieldsOf,
   int,
   many,
   one,
@@ -18,7 +17,7 @@ import {
 const SelectionSpec = complex('SelectionSpec', { name: optional(string) });
 /** From an object on to those that one of its properties names. */
 const TraversalSpec = complex('TraversalSpec', {
-  ...fieldsOf(SelectionSpec),
+  ...SelectionSpec.fields,
   type: one(string),
   path: one(string),
   skip: optional(boolean),

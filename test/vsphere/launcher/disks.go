@@ -9,15 +9,20 @@ import (
 
 // strictDisks is the manager of first-class disks with the refusals that the reference names and the simulator leaves out.
 type strictDisks struct {
-	*simulator.VcenterVStorageObjectManager
+	manager *simulator.VcenterVStorageObjectManager
+}
+
+// Reference is one of its own: the simulator's registry has the stock manager under the usual one, and insists on it.
+func (m *strictDisks) Reference() types.ManagedObjectReference {
+	return types.ManagedObjectReference{Type: "StrictDisks", Value: "strict-" + m.manager.Self.Value}
 }
 
 func (m *strictDisks) find(ds types.ManagedObjectReference, id types.ID) *simulator.VStorageObject {
-	return m.Catalog()[ds][id]
+	return m.manager.Catalog()[ds][id]
 }
 
 func failedTask(ctx *simulator.Context, m *strictDisks, name string, fault types.BaseMethodFault) types.ManagedObjectReference {
-	return simulator.CreateTask(m.VcenterVStorageObjectManager, name, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
+	return simulator.CreateTask(m.manager, name, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
 		return nil, fault
 	}).Run(ctx)
 }
@@ -34,7 +39,7 @@ func (m *strictDisks) ExtendDiskTask(ctx *simulator.Context, r *types.ExtendDisk
 	case len(disk.Snapshots) > 0:
 		fault = &types.InvalidState{}
 	default:
-		return m.VcenterVStorageObjectManager.ExtendDiskTask(ctx, r)
+		return m.manager.ExtendDiskTask(ctx, r)
 	}
 	return &methods.ExtendDisk_TaskBody{Res: &types.ExtendDisk_TaskResponse{Returnval: failedTask(ctx, m, "extendDisk", fault)}}
 }
@@ -49,18 +54,23 @@ func (m *strictDisks) DeleteVStorageObjectTask(ctx *simulator.Context, r *types.
 	case len(disk.Snapshots) > 0:
 		fault = &types.InvalidState{}
 	default:
-		return m.VcenterVStorageObjectManager.DeleteVStorageObjectTask(ctx, r)
+		return m.manager.DeleteVStorageObjectTask(ctx, r)
 	}
 	return &methods.DeleteVStorageObject_TaskBody{Res: &types.DeleteVStorageObject_TaskResponse{Returnval: failedTask(ctx, m, "deleteDisk", fault)}}
 }
 
 // strictMachine is a virtual machine that really gets a device with a disk, and refuses to get it twice.
 type strictMachine struct {
-	*simulator.VirtualMachine
+	vm *simulator.VirtualMachine
 }
 
-func (vm *strictMachine) deviceOf(id types.ID) int {
-	for at, device := range vm.Config.Hardware.Device {
+// Reference is one of its own, as of the disks.
+func (m *strictMachine) Reference() types.ManagedObjectReference {
+	return types.ManagedObjectReference{Type: "StrictMachine", Value: "strict-" + m.vm.Self.Value}
+}
+
+func (m *strictMachine) deviceOf(id types.ID) int {
+	for at, device := range m.vm.Config.Hardware.Device {
 		if disk, ok := device.(*types.VirtualDisk); ok && disk.VDiskId != nil && *disk.VDiskId == id {
 			return at
 		}
@@ -77,14 +87,14 @@ func diskByID(ctx *simulator.Context, id types.ID) *simulator.VStorageObject {
 	return nil
 }
 
-func (vm *strictMachine) task(ctx *simulator.Context, name string, run func() types.BaseMethodFault) types.ManagedObjectReference {
-	return simulator.CreateTask(vm.VirtualMachine, name, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
+func (m *strictMachine) task(ctx *simulator.Context, name string, run func() types.BaseMethodFault) types.ManagedObjectReference {
+	return simulator.CreateTask(m.vm, name, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
 		return nil, run()
 	}).Run(ctx)
 }
 
-func (vm *strictMachine) AttachDiskTask(ctx *simulator.Context, r *types.AttachDisk_Task) soap.HasFault {
-	ref := vm.task(ctx, "attachDisk", func() types.BaseMethodFault {
+func (m *strictMachine) AttachDiskTask(ctx *simulator.Context, r *types.AttachDisk_Task) soap.HasFault {
+	ref := m.task(ctx, "attachDisk", func() types.BaseMethodFault {
 		disk := diskByID(ctx, r.DiskId)
 		if disk == nil {
 			return &types.NotFound{}
@@ -95,29 +105,29 @@ func (vm *strictMachine) AttachDiskTask(ctx *simulator.Context, r *types.AttachD
 		if r.ControllerKey == 0 {
 			return &types.MissingController{}
 		}
-		disk.Config.ConsumerId = []types.ID{{Id: vm.Config.Uuid}}
-		key := int32(2000 + len(vm.Config.Hardware.Device))
-		devices := append([]types.BaseVirtualDevice{}, vm.Config.Hardware.Device...)
+		disk.Config.ConsumerId = []types.ID{{Id: m.vm.Config.Uuid}}
+		key := int32(2000 + len(m.vm.Config.Hardware.Device))
+		devices := append([]types.BaseVirtualDevice{}, m.vm.Config.Hardware.Device...)
 		devices = append(devices, &types.VirtualDisk{
 			VirtualDevice: types.VirtualDevice{Key: key, ControllerKey: r.ControllerKey, UnitNumber: r.UnitNumber},
 			CapacityInKB:  disk.Config.CapacityInMB * 1024, VDiskId: &types.ID{Id: r.DiskId.Id},
 		})
-		ctx.Update(vm.VirtualMachine, []types.PropertyChange{{Name: "config.hardware.device", Val: devices}})
+		ctx.WithLock(m.vm, func() { m.vm.Config.Hardware.Device = devices })
 		return nil
 	})
 	return &methods.AttachDisk_TaskBody{Res: &types.AttachDisk_TaskResponse{Returnval: ref}}
 }
 
-func (vm *strictMachine) DetachDiskTask(ctx *simulator.Context, r *types.DetachDisk_Task) soap.HasFault {
-	ref := vm.task(ctx, "detachDisk", func() types.BaseMethodFault {
-		at, disk := vm.deviceOf(r.DiskId), diskByID(ctx, r.DiskId)
+func (m *strictMachine) DetachDiskTask(ctx *simulator.Context, r *types.DetachDisk_Task) soap.HasFault {
+	ref := m.task(ctx, "detachDisk", func() types.BaseMethodFault {
+		at, disk := m.deviceOf(r.DiskId), diskByID(ctx, r.DiskId)
 		if at < 0 || disk == nil {
 			return &types.NotFound{}
 		}
 		disk.Config.ConsumerId = nil
-		devices := append([]types.BaseVirtualDevice{}, vm.Config.Hardware.Device...)
+		devices := append([]types.BaseVirtualDevice{}, m.vm.Config.Hardware.Device...)
 		devices = append(devices[:at], devices[at+1:]...)
-		ctx.Update(vm.VirtualMachine, []types.PropertyChange{{Name: "config.hardware.device", Val: devices}})
+		ctx.WithLock(m.vm, func() { m.vm.Config.Hardware.Device = devices })
 		return nil
 	})
 	return &methods.DetachDisk_TaskBody{Res: &types.DetachDisk_TaskResponse{Returnval: ref}}

@@ -10,27 +10,21 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// The methods that go to a stricter object than the simulator's. Its registry insists on its own types, so they are
-// not replaced there, but on the way to the call.
-var strict = map[string]func(*simulator.Context, mo.Reference) mo.Reference{
-	"ExtendDisk_Task":           strictManager,
-	"DeleteVStorageObject_Task": strictManager,
-	"AttachDisk_Task":           machine,
-	"DetachDisk_Task":           machine,
+// The methods that go to a stricter object than the simulator's.
+var strict = map[string]bool{
+	"ExtendDisk_Task": true, "DeleteVStorageObject_Task": true, "AttachDisk_Task": true, "DetachDisk_Task": true,
 }
 
-func strictManager(_ *simulator.Context, object mo.Reference) mo.Reference {
-	if manager, ok := object.(*simulator.VcenterVStorageObjectManager); ok {
-		return &strictDisks{manager}
+// addStrict registers the stricter objects beside the stock ones, and gives each by the other's reference.
+func addStrict(model *simulator.Model) map[types.ManagedObjectReference]types.ManagedObjectReference {
+	beside := map[types.ManagedObjectReference]types.ManagedObjectReference{}
+	manager := model.Map().VStorageObjectManager()
+	beside[manager.Self] = model.Map().Put(&strictDisks{manager}).Reference()
+	for _, one := range model.Map().All("VirtualMachine") {
+		vm := one.(*simulator.VirtualMachine)
+		beside[vm.Self] = model.Map().Put(&strictMachine{vm}).Reference()
 	}
-	return nil
-}
-
-func machine(_ *simulator.Context, object mo.Reference) mo.Reference {
-	if vm, ok := object.(*simulator.VirtualMachine); ok {
-		return &strictMachine{vm}
-	}
-	return nil
+	return beside
 }
 
 // extend gives each host disks and adapters of its own, and the test ways to disturb. It gives the hosts' IQNs.
@@ -57,10 +51,12 @@ func extend(model *simulator.Model, array *array) []string {
 		system := model.Map().Get(*host.ConfigManager.DatastoreSystem).(*simulator.HostDatastoreSystem)
 		model.Map().Put(&datastoreSystem{HostDatastoreSystem: system, storage: own})
 	}
-	model.Map().Handler = func(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
+	beside := addStrict(model)
+	model.Map().Handler = func(_ *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
 		calls.note(method.Name)
-		if make, found := strict[method.Name]; found {
-			return make(ctx, ctx.Map.Get(method.This)), nil
+		if other, found := beside[method.This]; found && strict[method.Name] {
+			// The session looks the object up again, by this.
+			method.This = other
 		}
 		return nil, nil
 	}
