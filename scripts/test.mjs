@@ -15,14 +15,19 @@ const mochaSuites = {
   simulation: { minutes: 4, files: ['test/simulation/**/*.test.ts'] },
   integration: { minutes: 5, files: ['test/integration/**/*.test.ts'] },
   plugins: { minutes: 4, files: ['test/plugins/**/*.test.ts'] },
+  // A vCenter simulator is built first.
+  vsphere: { minutes: 3, files: ['test/vsphere/**/*.test.ts'], prepare: ensureVCenter },
   e2e: { minutes: 12, files: ['test/e2e/**/*.test.ts'] },
   chaos: { minutes: 15, files: ['test/chaos/**/*.test.ts'] },
 };
 const commandSuites = {
   check: { minutes: 4, command: ['node', 'scripts/run.mjs', 'check'] },
 };
-// Of all tests. Before store36 and chaos etcd 3.6 is built, unless this user's cache has it.
-const order = ['check', 'unit', 'store', 'store36', 'simulation', 'integration', 'plugins', 'e2e', 'chaos'];
+// Of all tests. Before store36, chaos and vsphere programs are built from Go modules, unless this user's cache has them.
+const order = [
+  ...['check', 'unit', 'store', 'store36', 'simulation', 'integration', 'plugins', 'vsphere'],
+  ...['e2e', 'chaos'],
+];
 
 const scratch = mkdtempSync(join(tmpdir(), 'steplock-test-'));
 const wanted = process.argv.slice(2);
@@ -46,6 +51,11 @@ function hasEtcd36Build() {
   return existsSync(join(root, 'scripts/etcd36.mjs'));
 }
 
+async function ensureVCenter() {
+  const build = await import('./vcenter.mjs');
+  await build.ensureVCenter();
+}
+
 async function ensureEtcd36() {
   // By hand: a binary that is there already.
   const given = process.env['STEPLOCK_TEST_ETCD36'];
@@ -55,7 +65,8 @@ async function ensureEtcd36() {
   return await build.ensureEtcd36();
 }
 
-async function runMocha(name, { files, minutes, etcd }) {
+async function runMocha(name, { files, minutes, etcd, prepare }) {
+  await prepare?.();
   const env = etcd === undefined ? process.env : { ...process.env, STEPLOCK_TEST_ETCD: await etcd() };
   const file = join(scratch, `${name}.json`);
   const args = [...files, '--reporter', 'test/support/reporter.cjs', '--reporter-option', `file=${file}`];

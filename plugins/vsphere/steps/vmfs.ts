@@ -2,7 +2,7 @@
  * VMFS datastores. Their calls have no task: when an answer is lost, the next attempt looks for a datastore on the disk.
  * The disk is the identity: a datastore is ours if it lies on the disk that the step names, and has the name.
  */
-import { done } from '../../../src/controller.js';
+import { done, type Done } from '../../../src/controller.js';
 import { callOptions, type Call, type Work } from '../answers.js';
 import { bytes, text, texts } from '../arguments.js';
 import { contentOf, datastoreOn, isMounted, type VmfsDatastore } from '../datastore.js';
@@ -51,7 +51,7 @@ export const createVmfs: Work = async (call) => {
   return made(call, now, name);
 };
 
-function made(call: Call, there: VmfsDatastore, name: string): ReturnType<typeof done> {
+function made(call: Call, there: VmfsDatastore, name: string): Done {
   if (there.name !== name) {
     call.trace.effect = 'none';
     throw new Refusal(

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Agent, request } from 'undici';
-import { ensureVCenter } from '../../../scripts/vcenter.mjs';
+import { ensureVCenter } from '../../scripts/vcenter.mjs';
 
 /** A vCenter that runs. */
 export interface VCenterProcess {

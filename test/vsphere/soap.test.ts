@@ -1,7 +1,7 @@
 /** SOAP as a vCenter wants it: fields in the schema's order, types by namespace, nothing guessed. */
 import { expect } from 'chai';
-import { typeTable } from '../../../plugins/vsphere/soap/decode.js';
-import { decodeAnswer, encodeCall, query } from '../../../plugins/vsphere/soap/method.js';
+import { typeTable } from '../../plugins/vsphere/soap/decode.js';
+import { decodeAnswer, encodeCall, query } from '../../plugins/vsphere/soap/method.js';
 import {
   any,
   boolean,
@@ -12,10 +12,10 @@ import {
   one,
   optional,
   string,
-} from '../../../plugins/vsphere/soap/types.js';
-import { disks } from '../../../plugins/vsphere/vim/disk.js';
-import { hostTypes } from '../../../plugins/vsphere/vim/host.js';
-import { property } from '../../../plugins/vsphere/vim/property.js';
+} from '../../plugins/vsphere/soap/types.js';
+import { disks } from '../../plugins/vsphere/vim/disk.js';
+import { hostTypes } from '../../plugins/vsphere/vim/host.js';
+import { property } from '../../plugins/vsphere/vim/property.js';
 
 const options = { namespace: 'urn:vim25' };
 const manager = { type: 'VcenterVStorageObjectManager', value: 'VStorageObjectManager' };

@@ -2,9 +2,9 @@
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startTgtd, type RunningTgtd } from '../../../plugins/linux/tgtd.js';
-import { createVsphereController } from '../../../plugins/vsphere/controller.js';
-import { VCenters } from '../../../plugins/vsphere/vcenter.js';
+import { startTgtd, type RunningTgtd } from '../../plugins/linux/tgtd.js';
+import { createVsphereController } from '../../plugins/vsphere/controller.js';
+import { VCenters } from '../../plugins/vsphere/vcenter.js';
 import {
   silentLogger,
   type CallContext,
@@ -13,7 +13,7 @@ import {
   type JsonObject,
   type PollResult,
   type UndoneStep,
-} from '../../../src/controller.js';
+} from '../../src/controller.js';
 import { startVCenter, type VCenterProcess } from './vcenter-process.js';
 
 export const mebibyte = 1024 * 1024;

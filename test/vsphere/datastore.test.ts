@@ -3,7 +3,7 @@
  * IQNs. What is asserted is what the vCenter says afterwards, and how often it was asked to make something.
  */
 import { expect } from 'chai';
-import type { JsonObject } from '../../../src/controller.js';
+import type { JsonObject } from '../../src/controller.js';
 import { createVsphereBench, mebibyte, type VsphereBench } from './bench.js';
 
 describe('vsphere: datastores', function () {

@@ -1,8 +1,8 @@
 /** Steps of first-class disks on a vCenter simulator that refuses what a real one does. */
 import { expect } from 'chai';
-import type { JsonObject } from '../../../src/controller.js';
-import { findObjects } from '../../../plugins/vsphere/inventory.js';
-import { VimSession } from '../../../plugins/vsphere/session.js';
+import type { JsonObject } from '../../src/controller.js';
+import { findObjects } from '../../plugins/vsphere/inventory.js';
+import { VimSession } from '../../plugins/vsphere/session.js';
 import { createVsphereBench, mebibyte, type VsphereBench } from './bench.js';
 
 describe('vsphere: first-class disks', function () {
@@ -91,7 +91,7 @@ describe('vsphere: first-class disks', function () {
   const lost: readonly [method: string, run: () => Promise<void>][] = [
     [
       'CreateDisk_Task',
-      async () => bench.must('delete', 'delete-disk', on(await create())).then(() => undefined),
+      async () => await bench.must('delete', 'delete-disk', on(await create())).then(() => undefined),
     ],
     [
       'ExtendDisk_Task',
@@ -121,7 +121,7 @@ describe('vsphere: first-class disks', function () {
     ],
     [
       'DeleteVStorageObject_Task',
-      async () => bench.must('delete', 'delete-disk', on(await create())).then(() => undefined),
+      async () => await bench.must('delete', 'delete-disk', on(await create())).then(() => undefined),
     ],
   ];
   for (const [method, run] of lost) {

@@ -1,10 +1,10 @@
 /** The session with a vCenter: who it talks to, and as whom. */
 import { expect } from 'chai';
 import { createServer, type Server } from 'node:net';
-import { VimSession } from '../../../plugins/vsphere/session.js';
-import { LostAnswer, VimFault } from '../../../plugins/vsphere/soap/faults.js';
-import { service, serviceInstance } from '../../../plugins/vsphere/vim/service.js';
-import { rejection } from '../../support/rejection.js';
+import { VimSession } from '../../plugins/vsphere/session.js';
+import { LostAnswer, VimFault } from '../../plugins/vsphere/soap/faults.js';
+import { service, serviceInstance } from '../../plugins/vsphere/vim/service.js';
+import { rejection } from '../support/rejection.js';
 import { startVCenter, type VCenterProcess } from './vcenter-process.js';
 
 describe('vsphere: session', function () {
@@ -29,7 +29,11 @@ describe('vsphere: session', function () {
     vcenter = await startVCenter();
   });
   after(async () => {
-    await Promise.all(sessions.map(async (session) => session.close()));
+    await Promise.all(
+      sessions.map(async (session) => {
+        await session.close();
+      }),
+    );
     await vcenter.stop();
   });
 
@@ -52,7 +56,7 @@ describe('vsphere: session', function () {
     for (let tries = 0; tries < 5; tries++) {
       const error = await rejection(session.state());
       expect(error).to.be.instanceOf(VimFault).with.property('type', 'InvalidLogin');
-      expect((error as Error).message).to.not.contain('wrong');
+      expect(error.message).to.not.contain('wrong');
     }
     expect(await count('Login')).to.equal(before + 1);
   });
