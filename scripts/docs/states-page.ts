@@ -100,5 +100,24 @@ stateDiagram-v2
 ${meaningsOf('STEP_STATE')
   .map(([name, meaning]) => `| ${name} | ${meaning} |`)
   .join('\n')}
+
+## Incidents
+
+\`incident resolve I --as …\` (ResolveIncident), always with a reason. Who said what, and why, stands in the incident's
+\`resolution\` and in the workflow's \`history\` (\`workflow history W\`; the last 50). \`ways_out\` of an incident names what
+fits as things stand; what does not is refused with ILLEGAL_TRANSITION, and the message names what does.
+
+| | step UNKNOWN, workflow going forward | step UNKNOWN, in a rollback | undo FAILED or UNKNOWN | step UNKNOWN, workflow ended | orchestrator not told |
+| --- | --- | --- | --- | --- | --- |
+| retry | the step again: probed, or called with the same key | its undo, if it has a method; not the step | the undo again; not of an irreversible step | – | – (Steplock goes on trying) |
+| done | the step succeeded, with the output given; goes on | the step succeeded, and is now undone | – (say undone) | the step succeeded, for the record | – |
+| undone | the step failed and left nothing; then as the settings say of failures | nothing is left of the step: its undo is not called | the undo succeeded | the step failed and left nothing, for the record | – |
+| skip | the step is left out, and not undone | as it is, what it left stays | the undo is left out, what the step left stays | – | it is not told any more |
+| release | – (what it keeps is in use) | of ROLLBACK_BLOCKED: its locks and permits are freed | as to the left | as close | – |
+| close | – | – | – | nothing more is done; its permits are freed | once it has ended: as skip, but the workflow cannot be deleted until it was told |
+
+After a release the workflow is still blocked and its incident still open, because what was half undone is still there.
+Others may work on it from then on, and a retry runs without the locks: look before you say it. The locks of a child are
+its root's: \`lock break\` takes them one by one. A step whose undo is queued or running is not decided until that has ended.
 `;
 }

@@ -1,6 +1,6 @@
-/** `steplock queue|claim|node|controller|incident …`. */
+/** `steplock queue|claim|controller …`. */
 import type { Command } from 'commander';
-import { ListIncidentsResponse } from '../gen/wire/steplock/v1/incident_service.js';
+import { addIncidentCommands } from './incident-commands.js';
 import {
   GetControllerResponse,
   ListClaimsResponse,
@@ -12,10 +12,8 @@ import {
   newRequestId,
   withClient,
   withClientOptions,
-  withReason,
   type ClientOptions,
   type CliContext,
-  type ReasonOptions,
 } from './context.js';
 import { addControllerCheck } from './controller-check.js';
 import { formatSpan, printResult } from './output.js';
@@ -130,51 +128,6 @@ function addControllerCommands(controller: Command, context: CliContext): void {
           name: `controllers/${name}`,
           requestId: newRequestId(),
         });
-      });
-    });
-}
-
-function addIncidentCommands(incident: Command, context: CliContext): void {
-  withClientOptions(incident.command('list'))
-    .description('list incidents, newest first')
-    .option('--all', 'resolved ones too', false)
-    .action(async (options: ClientOptions & { readonly all: boolean }) => {
-      await withClient(options, async (client) => {
-        const response = await client.incidents.listIncidents({
-          pageSize,
-          pageToken: '',
-          includeResolved: options.all,
-        });
-        const body = response.incidents.map((item) => [
-          item.name.slice('incidents/'.length),
-          item.resolveTime === undefined ? 'open' : 'resolved',
-          item.error?.reason ?? '',
-          item.error?.message ?? '',
-        ]);
-        printResult(context.terminal, options.output, ListIncidentsResponse.toJSON(response), {
-          head: ['INCIDENT', 'STATE', 'REASON', 'MESSAGE'],
-          body,
-        });
-      });
-    });
-  withReason(withClientOptions(incident.command('resolve <incident>')), true)
-    .description('say that a person has dealt with an incident of a workflow that has ended')
-    .action(async (id: string, options: ReasonOptions) => {
-      await withClient(options, async (client) => {
-        const { actor, reason } = options;
-        const request = { name: `incidents/${id}`, requestId: newRequestId(), actor, reason };
-        const { incident: resolved } = await client.incidents.resolveIncident(request);
-        const format = options.output === 'table' ? 'yaml' : options.output;
-        printResult(context.terminal, format, resolved, { head: [], body: [] });
-      });
-    });
-  withClientOptions(incident.command('get <incident>'))
-    .description('show one incident')
-    .action(async (id: string, options: ClientOptions) => {
-      await withClient(options, async (client) => {
-        const { incident: found } = await client.incidents.getIncident({ name: `incidents/${id}` });
-        const format = options.output === 'table' ? 'yaml' : options.output;
-        printResult(context.terminal, format, found, { head: [], body: [] });
       });
     });
 }

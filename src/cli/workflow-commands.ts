@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { SteplockClient } from '../client/client.js';
 import { ListWorkflowsResponse } from '../gen/wire/steplock/v1/workflow_service.js';
-import { type Step, Workflow, WorkflowState } from '../gen/wire/steplock/v1/workflow.js';
+import { Mark, type Step, Workflow, WorkflowState } from '../gen/wire/steplock/v1/workflow.js';
 import {
   durationOption,
   UsageError,
@@ -26,6 +26,7 @@ export function addWorkflowCommands(program: Command, context: CliContext): void
   addSubmit(workflow, context);
   addPlan(workflow, context);
   addReads(workflow, context);
+  addHistory(workflow, context);
   addVerbs(workflow, context);
 }
 
@@ -45,6 +46,32 @@ async function childTrees(
     lines.push(...(await childTrees(client, own, options, style, depth + 1)));
   }
   return lines;
+}
+
+function addHistory(parent: Command, context: CliContext): void {
+  withClientOptions(parent.command('history <workflow>'))
+    .description('show what operators did to a workflow, and why')
+    .action(async (name: string, options: ClientOptions) => {
+      await withClient(options, async (client) => {
+        const { history } = await getWorkflow(client, name, options);
+        const body = history.map((mark) => [
+          mark.time?.toISOString() ?? '',
+          mark.actor,
+          mark.verb,
+          mark.step,
+          mark.reason,
+        ]);
+        printResult(
+          context.terminal,
+          options.output,
+          { history: history.map((mark) => Mark.toJSON(mark)) },
+          {
+            head: ['TIME', 'ACTOR', 'VERB', 'STEP', 'REASON'],
+            body,
+          },
+        );
+      });
+    });
 }
 
 function addReads(parent: Command, context: CliContext): void {

@@ -1,5 +1,5 @@
 /** What operators ask for, applied to a run. Part of the decision; no I/O. */
-import { isUndo, undoneOf, type StepId } from '../base/ids.js';
+import { isUndo, type StepId } from '../base/ids.js';
 import { EffectKind, OutcomeState, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
   FailureAction,
@@ -13,16 +13,17 @@ import { errorRecord } from '../model/attempt.js';
 import { findStep, callOf, stepOf } from '../model/plan.js';
 import { refusalOf, type Verb } from '../model/verbs.js';
 import { isRollingBack } from '../model/workflow-state.js';
+import { end, moveTo, remember, resolveIncidents, stop, unlockAll } from './moves.js';
 import {
-  end,
-  engineActor,
-  freePermits,
-  moveTo,
-  remember,
-  resolveIncidents,
-  stop,
-  unlockAll,
-} from './moves.js';
+  closeIncident,
+  concerns,
+  markDone,
+  markUndone,
+  release,
+  resumeIfDecided,
+  unblock,
+  untell,
+} from './resolve-incident.js';
 import { followParent } from './child.js';
 import { noteChild } from './children.js';
 import { wantLocks, type LateLockInputs } from './late-locks.js';
@@ -98,8 +99,19 @@ function perform(run: Run, verb: VerbRecord, mark: MarkRecord, now: Now, turn: T
       skip(run, verb, mark, nowMs, turn);
       return;
     case 'resolve':
-      resolveIncidents(run, ({ incidentId }) => incidentId === verb.incidentId, mark, turn);
-      freePermits(run, ({ incidentId }) => incidentId === verb.incidentId, turn);
+      closeIncident(run, verb, mark, turn);
+      return;
+    case 'mark-done':
+      markDone(run, verb, mark, nowMs, turn);
+      return;
+    case 'mark-undone':
+      markUndone(run, verb, mark, nowMs, turn);
+      return;
+    case 'release':
+      release(run, verb, mark, turn);
+      return;
+    case 'untell':
+      untell(run, verb, mark, turn);
       return;
     case 'break':
       breakLock(run, verb.resource, turn);
@@ -200,7 +212,7 @@ function retry(run: Run, step: StepId, mark: MarkRecord, now: Now, turn: Turn): 
     ...newItem(run, step, now),
     ...(former === undefined ? {} : carriedOver(run, step, former)),
   };
-  if (isUndo(step) && run.head.state === S.ROLLBACK_BLOCKED) moveTo(run, S.ROLLING_BACK, turn);
+  if (isUndo(step)) unblock(run, turn);
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   // Not claimed here: the workflow may be suspended, and a retry is never in a hurry.
   if (former !== undefined && former.record.child !== '') {
@@ -211,14 +223,6 @@ function retry(run: Run, step: StepId, mark: MarkRecord, now: Now, turn: Turn): 
   if (signal !== undefined) satisfy(run, step, signal, now.nowMs, turn);
   else enqueue(run, item, former, { ...now, reserve: () => undefined }, turn);
   resumeIfDecided(run, former, turn);
-}
-
-/** What Steplock had suspended, because nobody knew what came of this step, goes on once a person has said so. */
-function resumeIfDecided(run: Run, former: Entry<StepRecord> | undefined, turn: Turn): void {
-  const { state, suspension } = run.head;
-  const isWaiting = state === S.SUSPENDED || state === S.SUSPENDING;
-  if (!isWaiting || suspension?.actor !== engineActor) return;
-  if (former?.record.state === OutcomeState.UNKNOWN) moveTo(run, S.RUNNING, turn);
 }
 
 /** What a step that is retried keeps of its former life. */
@@ -237,11 +241,6 @@ function carriedOver(run: Run, step: StepId, { record }: Entry<StepRecord>): obj
   };
 }
 
-/** An incident about a step is settled by what is done about its undo, too. */
-function concerns(incidentStep: string, step: StepId): boolean {
-  return incidentStep === step || (isUndo(step) && incidentStep === undoneOf(step));
-}
-
 function skip(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, turn: Turn): void {
   const step = verb.step as StepId;
   const former = run.records.get(step);
@@ -258,8 +257,7 @@ function skip(run: Run, verb: VerbRecord, mark: MarkRecord, nowMs: number, turn:
     permits: [],
   };
   const entry = { record, revision: 0 };
-  if (isRollingBack(run.head.state) && run.head.state === S.ROLLBACK_BLOCKED)
-    moveTo(run, S.ROLLING_BACK, turn);
+  unblock(run, turn);
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   turn.add({ kind: 'record', step, entry, item, former });
   run.end(step, entry);

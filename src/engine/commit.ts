@@ -79,18 +79,9 @@ export function liveRecordOf(head: WorkflowHead): LiveRecord {
 function addChange(draft: UnitDraft, run: Run, change: Change): void {
   const { key } = run;
   switch (change.kind) {
-    case 'enqueue': {
-      const stepKey = keys.step(key, change.step);
-      draft.compares.push(
-        isAbsent(keys.queue(key, change.step)),
-        isUnchanged(stepKey, change.former?.revision ?? 0),
-      );
-      if (change.former !== undefined) draft.ops.push({ type: 'delete', at: stepKey });
-      draft.compares.push(...change.guards);
-      putEntry(draft, keys.queue(key, change.step), QueueItem, change.entry);
-      addPermits(draft, keys.queue(key, change.step), change);
+    case 'enqueue':
+      addQueued(draft, key, change);
       return;
-    }
     case 'withdraw':
       dropItem(draft, key, change.step, change.item);
       return;
@@ -114,6 +105,44 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
       putEntry(draft, at, QueueItem, change.entry);
       return;
     }
+    case 'tell':
+    case 'callback':
+    case 'untell':
+    case 'signal':
+    case 'incident':
+      addNews(draft, key, change);
+      return;
+    case 'ticket':
+      addTicket(draft, run, change);
+      return;
+    case 'grant':
+      draft.compares.push(...change.guards);
+      return;
+    case 'unlock':
+      draft.ops.push({ type: 'delete', at: keys.lock({ ...lockOf(change.need), workflow: key }) });
+      return;
+  }
+}
+
+function addQueued(draft: UnitDraft, key: WorkflowKey, change: Extract<Change, { kind: 'enqueue' }>): void {
+  const stepKey = keys.step(key, change.step);
+  draft.compares.push(
+    isAbsent(keys.queue(key, change.step)),
+    isUnchanged(stepKey, change.former?.revision ?? 0),
+  );
+  if (change.former !== undefined) draft.ops.push({ type: 'delete', at: stepKey });
+  draft.compares.push(...change.guards);
+  putEntry(draft, keys.queue(key, change.step), QueueItem, change.entry);
+  addPermits(draft, keys.queue(key, change.step), change);
+}
+
+/** What others are told, people among them, and what was said to the workflow. */
+function addNews(
+  draft: UnitDraft,
+  key: WorkflowKey,
+  change: Extract<Change, { kind: 'tell' | 'callback' | 'untell' | 'signal' | 'incident' }>,
+): void {
+  switch (change.kind) {
     case 'tell': {
       const record = { ...change.record, unitId: draft.id };
       // Never the unit's witness: whom it is for takes it away.
@@ -124,21 +153,15 @@ function addChange(draft: UnitDraft, run: Run, change: Change): void {
     case 'callback':
       putEntry(draft, keys.callback(key, change.entry.record.sequence), CallbackRecord, change.entry);
       return;
+    case 'untell':
+      draft.ops.push({ type: 'delete', at: keys.callback(key, change.sequence) });
+      return;
     case 'signal': {
       const signalKey = keys.signal(key, change.entry.record.name);
       draft.compares.push(isAbsent(signalKey));
       putEntry(draft, signalKey, SignalRecord, change.entry);
       return;
     }
-    case 'ticket':
-      addTicket(draft, run, change);
-      return;
-    case 'grant':
-      draft.compares.push(...change.guards);
-      return;
-    case 'unlock':
-      draft.ops.push({ type: 'delete', at: keys.lock({ ...lockOf(change.need), workflow: key }) });
-      return;
     case 'incident': {
       const incidentKey = keys.incident(key, incidentKeyName(change.entry.record));
       draft.compares.push(isUnchanged(incidentKey, change.former));

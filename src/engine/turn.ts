@@ -51,6 +51,8 @@ export type Change =
   | { readonly kind: 'tell'; readonly to: WorkflowKey; readonly record: VerbRecord }
   /** The workflow's orchestrator is to be told how it ended. */
   | { readonly kind: 'callback'; readonly entry: Entry<CallbackRecord> }
+  /** Nobody is to be told that any more. */
+  | { readonly kind: 'untell'; readonly sequence: number }
   /** A message from outside has arrived. */
   | { readonly kind: 'signal'; readonly entry: Entry<SignalRecord> }
   /** The workflow comes to wait for a resource. */

@@ -3,6 +3,7 @@ import { isUndo, undoneOf, undoOf, type StepId } from '../base/ids.js';
 import { UndoKind } from '../gen/store/steplock/store/v1/plan.js';
 import { OutcomeState } from '../gen/store/steplock/store/v1/step.js';
 import { findStep } from '../model/plan.js';
+import { untoldOf } from '../model/resolutions.js';
 import type { VerbView } from '../model/verbs.js';
 import { isHeldByParent } from './child.js';
 import type { LoadedWorkflow } from './run.js';
@@ -12,7 +13,7 @@ export interface VerbTarget {
   readonly step: StepId | undefined;
   /** For break. */
   readonly resource: string;
-  /** For resolve. */
+  /** Of which incident it is asked; empty for none. */
   readonly incidentId: string;
   readonly signal: string;
 }
@@ -28,7 +29,14 @@ export function verbView(workflow: Looked, { step, resource, incidentId, signal 
   const view = {
     state: head.state,
     hasLock: head.locks.some((need) => need.resource === resource),
+    isOfIncident: incidentId !== '',
     isIncidentOpen: incidents.get(incidentId)?.record.resolveTimeMs === 0,
+    isUntold: [...callbacks].some(
+      (sequence) => Number(sequence) === untoldOf({ workflowId: head.workflowId, incidentId }),
+    ),
+    keepsSomething:
+      (head.parent === undefined && head.locks.length > 0) ||
+      [...records.values()].some(({ record }) => record.permits.length > 0),
     parent: head.parent?.workflowId ?? '',
     hasUntoldEnd: callbacks.size > 0,
     isHeldByParent: isHeldByParent(head),

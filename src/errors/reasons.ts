@@ -86,6 +86,7 @@ export const stepReasons = [
   'LOCK_TIMEOUT',
   'LOCK_UPGRADE',
   'CALLBACK_FAILED',
+  'UNDONE_BY_OPERATOR',
 ] as const;
 
 /** Why a call was refused. */

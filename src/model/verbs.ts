@@ -18,6 +18,10 @@ export type Verb =
   | 'delete'
   | 'break'
   | 'resolve'
+  | 'mark-done'
+  | 'mark-undone'
+  | 'release'
+  | 'untell'
   | 'approve'
   | 'reject'
   | 'signal';
@@ -29,8 +33,14 @@ export interface VerbView {
   readonly hasFailedStep: boolean;
   /** For break: whether the workflow locks the resource. */
   readonly hasLock: boolean;
-  /** For resolve: whether that incident is open. */
+  /** Whether it is asked of an incident. */
+  readonly isOfIncident: boolean;
+  /** If so: whether that is open. */
   readonly isIncidentOpen: boolean;
+  /** For untell: whether there is still somebody to be told what the incident is about. */
+  readonly isUntold: boolean;
+  /** For release: whether it locks something or has permits of steps of which nobody knows what came of them. */
+  readonly keepsSomething: boolean;
   /** The workflow that it is a part of; empty for a root. */
   readonly parent: string;
   /** Whether its orchestrator has yet to be told how it ended. */
@@ -69,6 +79,8 @@ const allowed: Readonly<
 
 /** Why the verb is not allowed, or undefined if it is. */
 export function refusalOf(verb: Verb, view: VerbView): string | undefined {
+  if (view.isOfIncident && !view.isIncidentOpen) return 'the incident is resolved';
+  if (isResolution(verb)) return refusalOfResolution(verb, view);
   switch (verb) {
     case 'delete':
       return refusalOfDelete(view);
@@ -76,9 +88,6 @@ export function refusalOf(verb: Verb, view: VerbView): string | undefined {
       return refusalOfRetry(view);
     case 'skip':
       return refusalOfSkip(view);
-    case 'resolve':
-      if (!isFinal(view.state)) return `the workflow is ${stateName(view.state)}: retry or skip the step`;
-      return view.isIncidentOpen ? undefined : 'the incident is resolved';
     case 'break':
       if (isFinal(view.state) || view.state === S.DELETING) return `the workflow is ${stateName(view.state)}`;
       return view.hasLock ? undefined : 'the workflow does not lock that resource';
@@ -133,7 +142,8 @@ function refusalOfRetry({ state, step }: VerbView): string | undefined {
   if (step.item !== undefined) return 'the step is queued or running';
   if (isUndo(step.id)) {
     if (!isRollingBack(state)) return `the workflow is ${stateName(state)}`;
-    if (!step.hasUndoMethod) return 'no method undoes the step; skip the undo to go on';
+    if (!step.hasUndoMethod)
+      return 'no method undoes the step; once it is undone by hand say so, or skip the undo, to go on';
     const isUndecided = step.record === undefined && step.undone?.state === OutcomeState.UNKNOWN;
     return hasFailed(step.record) || isUndecided ? undefined : 'the undo did not fail';
   }
@@ -141,6 +151,66 @@ function refusalOfRetry({ state, step }: VerbView): string | undefined {
     return `the workflow is ${stateName(state)}: retry or skip its undo, ${undoOf(step.id)}`;
   if (!isForward(state)) return `the workflow is ${stateName(state)}`;
   return hasFailed(step.record) ? undefined : 'the step did not fail';
+}
+
+type ResolutionOnly = 'resolve' | 'mark-done' | 'mark-undone' | 'release' | 'untell';
+
+function isResolution(verb: Verb): verb is ResolutionOnly {
+  return ['resolve', 'mark-done', 'mark-undone', 'release', 'untell'].includes(verb);
+}
+
+function refusalOfResolution(verb: ResolutionOnly, view: VerbView): string | undefined {
+  switch (verb) {
+    case 'resolve':
+      if (isFinal(view.state)) return undefined;
+      return `the workflow is ${stateName(view.state)}: say what is to become of the step`;
+    case 'mark-done':
+      return refusalOfDone(view);
+    case 'mark-undone':
+      return refusalOfUndone(view);
+    case 'release':
+      return refusalOfRelease(view);
+    case 'untell':
+      return view.isUntold ? undefined : 'its orchestrator was told';
+  }
+}
+
+/** Facts about a step can be told wherever its workflow stands, but for a step whose undo goes by another account. */
+function refusalOfFact({ state, step }: VerbView): string | undefined {
+  if (step === undefined) return 'it names no step';
+  if (state === S.DELETING) return `the workflow is ${stateName(state)}`;
+  if (step.item !== undefined) return 'the step is queued or running';
+  if (step.undoItem !== undefined) return `its undo is queued or running: wait for that, ${undoOf(step.id)}`;
+  return undefined;
+}
+
+function refusalOfDone(view: VerbView): string | undefined {
+  const refusal = refusalOfFact(view);
+  if (refusal !== undefined || view.step === undefined) return refusal;
+  if (isUndo(view.step.id))
+    return 'it is about an undo: say undone if nothing of the step is left, or skip the undo';
+  return view.step.record?.state === OutcomeState.UNKNOWN ? undefined : 'what came of the step is known';
+}
+
+function refusalOfUndone(view: VerbView): string | undefined {
+  const refusal = refusalOfFact(view);
+  if (refusal !== undefined || view.step === undefined) return refusal;
+  const { id, record } = view.step;
+  if (!isUndo(id))
+    return record?.state === OutcomeState.UNKNOWN ? undefined : 'what came of the step is known';
+  if (!isRollingBack(view.state)) return `the workflow is ${stateName(view.state)}`;
+  return hasFailed(record) ? undefined : 'the undo did not fail';
+}
+
+function refusalOfRelease({ state, keepsSomething, parent }: VerbView): string | undefined {
+  if (isFinal(state)) return undefined;
+  if (state !== S.ROLLBACK_BLOCKED) {
+    const instead = 'what it keeps is in use; roll it back, or break a single lock';
+    return `the workflow is ${stateName(state)}, and only a blocked rollback has a quarantine: ${instead}`;
+  }
+  if (keepsSomething) return undefined;
+  const locks = parent === '' ? '' : '; what it locks is kept by its root: break those locks';
+  return `it keeps no locks and no permits${locks}`;
 }
 
 function refusalOfSkip({ state, step }: VerbView): string | undefined {

@@ -14,6 +14,7 @@ import { EffectKind, IncidentRecord } from '../gen/store/steplock/store/v1/step.
 import { CallbackRecord } from '../gen/store/steplock/store/v1/workflow.js';
 import type { Logger } from '../log/log.js';
 import { errorRecord } from '../model/attempt.js';
+import { callbackMark } from '../model/resolutions.js';
 import { backoffMs } from '../model/backoff.js';
 import type { StoreCache } from '../store/cache.js';
 import { keys, prefixes, workflowOfKey, type WorkflowKey } from '../store/keys.js';
@@ -202,7 +203,6 @@ export class CallbackSender {
   }
 }
 
-/** No step has a name in capitals. */
 function incidentName(sequence: number): string {
-  return `CALLBACK.${sequence}`;
+  return `${callbackMark}.${sequence}`;
 }

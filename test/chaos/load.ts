@@ -167,7 +167,7 @@ export class Load {
           await client.incidents.listIncidents({ pageSize: 100, pageToken: '', includeResolved: false }),
       );
       for (const { step, waysOut } of incidents) {
-        if (!waysOut.includes('RetryStep')) continue;
+        if (!waysOut.includes('RETRY')) continue;
         // In a rollback it is the undo that is retried, also of a step of which nobody knows what came of it.
         const isRetried =
           (await this.#retry(step)) || (await this.#retry(step.replace('/steps/', '/steps/undo.')));

@@ -251,7 +251,7 @@ for (const kind of storeKinds) {
       const [incidentName = ''] = workflow.incidents;
       const { incident } = await rig.client.incidents.getIncident({ name: incidentName });
       expect(incident).to.include({ workflow: name, step: `${name}/steps/a`, effect: Effect.UNKNOWN });
-      expect(incident).to.deep.include({ waysOut: ['RetryStep', 'SkipStep'] });
+      expect(incident).to.deep.include({ waysOut: ['RETRY', 'DONE', 'UNDONE', 'SKIP'] });
       expect(incident!.error?.message).to.include('the line was cut');
     });
   });

@@ -146,6 +146,10 @@ describe('The command line', function () {
     expect(retried.workflow.name).to.equal('workflows/steered');
     expect((await runHere(['workflow', 'wait', 'steered'])).code).to.equal(exitCodes.notSucceeded);
     await runJsonHere(['step', 'skip', 'steered/breaks', '--reason', 'not needed']);
+    const history = await runHere(['workflow', 'history', 'steered']);
+    expect(history.out)
+      .to.match(/retry +breaks +again/)
+      .and.to.match(/skip +breaks +not needed/);
     expect((await runHere(['workflow', 'wait', 'steered'])).code).to.equal(exitCodes.ok);
     expect((await runHere(['workflow', 'delete', 'steered'])).code).to.equal(exitCodes.ok);
     const gone = await runHere(['workflow', 'get', 'steered']);

@@ -9,6 +9,7 @@ import { failed, silentLogger } from '../../src/controller.js';
 import { OnFailure, WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
 import {
   IncidentServiceService as Incidents,
+  IncidentResolution,
   type ResolveIncidentRequest,
 } from '../../src/gen/wire/steplock/v1/incident_service.js';
 import {
@@ -56,11 +57,13 @@ describe('The errors that the protos document', function () {
   const ofIncidents = { pageSize: 1, pageToken: '', includeResolved: true };
   const fails = () => failed('Bad', 'it failed', { retryable: false, effect: 'none' });
 
-  const resolution = (name: string, id = requestId()): ResolveIncidentRequest => ({
+  const resolution = (name: string, id = requestId(), more: object = {}): ResolveIncidentRequest => ({
     name,
     requestId: id,
     actor: 'ann',
     reason: 'looked at it',
+    resolution: IncidentResolution.CLOSE,
+    ...more,
   });
   const stuckIncident = async (): Promise<string> => (await rig.get('workflows/stuck-1')).incidents[0] ?? '';
 
@@ -72,6 +75,10 @@ describe('The errors that the protos document', function () {
     await rig.client.dispatcher.registerController({ ...gone, orchestrator: true });
     await served.close(0);
     keyless = await startRig({ settings: { secretKeyFile: undefined } });
+    keyless.script.script('dim', 'a', () => {
+      throw new Error('the line was cut');
+    });
+    await keyless.run(planOf(step('a', 'typed', { with: { name: 'x' } })), { workflowId: 'dim' });
     await rig.run(chain('a', 'b'), { workflowId: 'ended', requestId: used });
     await rig.client.workflows.createWorkflow(creation({ workflowId: 'draft' }));
     rig.script.script('halted', 'a', fails);
@@ -262,6 +269,26 @@ describe('The errors that the protos document', function () {
     [
       'ResolveIncident ILLEGAL_TRANSITION',
       async (r) => await refused(rig, Incidents.resolveIncident, resolution(await stuckIncident()), r),
+    ],
+    [
+      'ResolveIncident INVALID_FIELD',
+      async (r) => {
+        const more = { reason: '' };
+        await refused(
+          rig,
+          Incidents.resolveIncident,
+          resolution(await stuckIncident(), requestId(), more),
+          r,
+        );
+      },
+    ],
+    [
+      'ResolveIncident SECRET_KEY_MISSING',
+      async (r) => {
+        const [incident = ''] = (await keyless.get('workflows/dim')).incidents;
+        const more = { resolution: IncidentResolution.DONE, output: { token: 'open' } };
+        await refused(keyless, Incidents.resolveIncident, resolution(incident, requestId(), more), r);
+      },
     ],
     [
       'ResolveIncident REQUEST_ID_REUSED',

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { done, failed } from '../../src/controller.js';
+import { ResolveIncidentRequest } from '../../src/gen/wire/steplock/v1/incident_service.js';
 import { OnFailure, WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
 import { prefixes } from '../../src/store/keys.js';
 import { eventually } from '../support/eventually.js';
@@ -99,8 +100,8 @@ for (const kind of storeKinds) {
         expect((await rig.keys()).filter((key) => key.includes('/other'))).to.deep.equal([]);
       }, goneMs);
       expect((await rig.get('workflows/kept')).state).to.equal(FAILED);
-      const call = { name: incident, requestId: requestId(), actor: 'ann', reason: 'it was reset' };
-      await rig.client.incidents.resolveIncident(call);
+      const call = { ...ResolveIncidentRequest.fromPartial({ requestId: requestId() }), name: incident };
+      await rig.client.incidents.resolveIncident({ ...call, actor: 'ann', reason: 'it was reset' });
       await allGone(rig);
       const line = (await linesIn(directory)).find(({ workflow }) => workflow.name === 'workflows/kept');
       expect(line?.workflow.state).to.equal('WORKFLOW_STATE_FAILED');

@@ -156,7 +156,7 @@ for (const kind of storeKinds) {
       const [incident] = incidents.filter((each) => each.workflow === name);
       expect(workflow.incidents).to.deep.equal([incident?.name]);
       expect(incident).to.deep.include({ step: `${name}/steps/undo.b`, effect: Effect.SOME });
-      expect(incident?.waysOut).to.deep.equal(['RetryStep', 'SkipStep']);
+      expect(incident?.waysOut).to.deep.equal(['RETRY', 'UNDONE', 'SKIP']);
       isMended = true;
       await rig.client.workflows.retryStep(retry(name, 'undo.b', { actor: 'ann' }));
       expect((await rig.restedAs(name, ROLLED_BACK)).incidents).to.deep.equal([]);

@@ -116,6 +116,8 @@ export const ErrorReason = {
   INVALID_ARGUMENTS: 69,
   /** SKIPPED_BY_OPERATOR - Of a step: an operator said that it is to be left out. */
   SKIPPED_BY_OPERATOR: 70,
+  /** UNDONE_BY_OPERATOR - Of a step of which nobody knew what came of it: an operator said that nothing of it is left. */
+  UNDONE_BY_OPERATOR: 78,
   /**
    * RECORD_CORRUPT - Of a workflow, in an incident: a record of it in the store cannot be read. Way out: restore the record that the
    * message names from a backup.
@@ -184,6 +186,7 @@ export namespace ErrorReason {
   export type IRREVERSIBLE = typeof ErrorReason.IRREVERSIBLE;
   export type INVALID_ARGUMENTS = typeof ErrorReason.INVALID_ARGUMENTS;
   export type SKIPPED_BY_OPERATOR = typeof ErrorReason.SKIPPED_BY_OPERATOR;
+  export type UNDONE_BY_OPERATOR = typeof ErrorReason.UNDONE_BY_OPERATOR;
   export type RECORD_CORRUPT = typeof ErrorReason.RECORD_CORRUPT;
   export type REJECTED = typeof ErrorReason.REJECTED;
   export type CHILD_FAILED = typeof ErrorReason.CHILD_FAILED;
@@ -322,6 +325,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 70:
     case "ERROR_REASON_SKIPPED_BY_OPERATOR":
       return ErrorReason.SKIPPED_BY_OPERATOR;
+    case 78:
+    case "ERROR_REASON_UNDONE_BY_OPERATOR":
+      return ErrorReason.UNDONE_BY_OPERATOR;
     case 71:
     case "ERROR_REASON_RECORD_CORRUPT":
       return ErrorReason.RECORD_CORRUPT;
@@ -436,6 +442,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_INVALID_ARGUMENTS";
     case ErrorReason.SKIPPED_BY_OPERATOR:
       return "ERROR_REASON_SKIPPED_BY_OPERATOR";
+    case ErrorReason.UNDONE_BY_OPERATOR:
+      return "ERROR_REASON_UNDONE_BY_OPERATOR";
     case ErrorReason.RECORD_CORRUPT:
       return "ERROR_REASON_RECORD_CORRUPT";
     case ErrorReason.REJECTED:

@@ -15,8 +15,102 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Struct } from "../../google/protobuf/struct.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Effect, effectFromJSON, effectToJSON, Mark, StepError } from "./workflow.js";
+
+/** What is to become of an incident. docs/states.md has a table of what each means where a workflow stands. */
+export const IncidentResolution = {
+  /** UNSPECIFIED - As INCIDENT_RESOLUTION_CLOSE. */
+  UNSPECIFIED: 0,
+  /**
+   * CLOSE - Nothing more is done about it; only once its workflow has ended. The permits that its step held are freed, and the
+   * workflow can be deleted.
+   */
+  CLOSE: 1,
+  /** RETRY - The step is tried once more; in a rollback its undo is. */
+  RETRY: 2,
+  /** DONE - The step of which nobody knows what came of it has succeeded, with `output`. It is undone in a rollback. */
+  DONE: 3,
+  /**
+   * UNDONE - Nothing of the step is left: it never took effect, or was undone by hand. A step counts as failed without effect,
+   * an undo as succeeded.
+   */
+  UNDONE: 4,
+  /** SKIP - The step, or the undo, is left out. Of an orchestrator that cannot be told of an end: it is not told any more. */
+  SKIP: 5,
+  /**
+   * RELEASE - The locks and permits that a blocked rollback keeps are freed. The incident stays open, for its effects are still
+   * there; a retry goes on without the locks. Of a workflow that has ended: as INCIDENT_RESOLUTION_CLOSE.
+   */
+  RELEASE: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type IncidentResolution = typeof IncidentResolution[keyof typeof IncidentResolution];
+
+export namespace IncidentResolution {
+  export type UNSPECIFIED = typeof IncidentResolution.UNSPECIFIED;
+  export type CLOSE = typeof IncidentResolution.CLOSE;
+  export type RETRY = typeof IncidentResolution.RETRY;
+  export type DONE = typeof IncidentResolution.DONE;
+  export type UNDONE = typeof IncidentResolution.UNDONE;
+  export type SKIP = typeof IncidentResolution.SKIP;
+  export type RELEASE = typeof IncidentResolution.RELEASE;
+  export type UNRECOGNIZED = typeof IncidentResolution.UNRECOGNIZED;
+}
+
+export function incidentResolutionFromJSON(object: any): IncidentResolution {
+  switch (object) {
+    case 0:
+    case "INCIDENT_RESOLUTION_UNSPECIFIED":
+      return IncidentResolution.UNSPECIFIED;
+    case 1:
+    case "INCIDENT_RESOLUTION_CLOSE":
+      return IncidentResolution.CLOSE;
+    case 2:
+    case "INCIDENT_RESOLUTION_RETRY":
+      return IncidentResolution.RETRY;
+    case 3:
+    case "INCIDENT_RESOLUTION_DONE":
+      return IncidentResolution.DONE;
+    case 4:
+    case "INCIDENT_RESOLUTION_UNDONE":
+      return IncidentResolution.UNDONE;
+    case 5:
+    case "INCIDENT_RESOLUTION_SKIP":
+      return IncidentResolution.SKIP;
+    case 6:
+    case "INCIDENT_RESOLUTION_RELEASE":
+      return IncidentResolution.RELEASE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return IncidentResolution.UNRECOGNIZED;
+  }
+}
+
+export function incidentResolutionToJSON(object: IncidentResolution): string {
+  switch (object) {
+    case IncidentResolution.UNSPECIFIED:
+      return "INCIDENT_RESOLUTION_UNSPECIFIED";
+    case IncidentResolution.CLOSE:
+      return "INCIDENT_RESOLUTION_CLOSE";
+    case IncidentResolution.RETRY:
+      return "INCIDENT_RESOLUTION_RETRY";
+    case IncidentResolution.DONE:
+      return "INCIDENT_RESOLUTION_DONE";
+    case IncidentResolution.UNDONE:
+      return "INCIDENT_RESOLUTION_UNDONE";
+    case IncidentResolution.SKIP:
+      return "INCIDENT_RESOLUTION_SKIP";
+    case IncidentResolution.RELEASE:
+      return "INCIDENT_RESOLUTION_RELEASE";
+    case IncidentResolution.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** Something that does not go on without a person. */
 export interface Incident {
@@ -46,7 +140,10 @@ export interface Incident {
   resolution?:
     | Mark
     | undefined;
-  /** The calls that move it: "RetryStep" and "SkipStep" while its workflow has not ended, "ResolveIncident" afterwards. */
+  /**
+   * The resolutions that ResolveIncident takes as things stand, by the names of IncidentResolution without prefix ("RETRY");
+   * none once it is resolved, nor while a record of its workflow cannot be read.
+   */
   waysOut: string[];
 }
 
@@ -90,6 +187,10 @@ export interface ResolveIncidentRequest {
   actor: string;
   /** REQUIRED. What was found and done. */
   reason: string;
+  /** OPTIONAL. What is to become of it. Default: INCIDENT_RESOLUTION_CLOSE. */
+  resolution: IncidentResolution;
+  /** OPTIONAL. For INCIDENT_RESOLUTION_DONE and INCIDENT_RESOLUTION_SKIP: what the step is taken to have returned. */
+  output?: { [key: string]: any } | undefined;
 }
 
 /** Response of ResolveIncident. */
@@ -679,7 +780,7 @@ export const GetIncidentResponse: MessageFns<GetIncidentResponse> = {
 };
 
 function createBaseResolveIncidentRequest(): ResolveIncidentRequest {
-  return { name: "", requestId: "", actor: "", reason: "" };
+  return { name: "", requestId: "", actor: "", reason: "", resolution: 0, output: undefined };
 }
 
 export const ResolveIncidentRequest: MessageFns<ResolveIncidentRequest> = {
@@ -695,6 +796,12 @@ export const ResolveIncidentRequest: MessageFns<ResolveIncidentRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(34).string(message.reason);
+    }
+    if (message.resolution !== 0) {
+      writer.uint32(40).int32(message.resolution);
+    }
+    if (message.output !== undefined) {
+      Struct.encode(Struct.wrap(message.output), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -744,6 +851,22 @@ export const ResolveIncidentRequest: MessageFns<ResolveIncidentRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.resolution = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.output = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -766,6 +889,8 @@ export const ResolveIncidentRequest: MessageFns<ResolveIncidentRequest> = {
         : "",
       actor: isSet(object.actor) ? globalThis.String(object.actor) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      resolution: isSet(object.resolution) ? incidentResolutionFromJSON(object.resolution) : 0,
+      output: isObject(object.output) ? object.output : undefined,
     };
   },
 
@@ -783,6 +908,12 @@ export const ResolveIncidentRequest: MessageFns<ResolveIncidentRequest> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.resolution !== 0) {
+      obj.resolution = incidentResolutionToJSON(message.resolution);
+    }
+    if (message.output !== undefined) {
+      obj.output = message.output;
+    }
     return obj;
   },
 
@@ -795,6 +926,8 @@ export const ResolveIncidentRequest: MessageFns<ResolveIncidentRequest> = {
     message.requestId = object.requestId ?? "";
     message.actor = object.actor ?? "";
     message.reason = object.reason ?? "";
+    message.resolution = object.resolution ?? 0;
+    message.output = object.output ?? undefined;
     return message;
   },
 };
@@ -904,11 +1037,12 @@ export const IncidentServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
-     * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
-     * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
-     * SkipStep are what resolves an incident.
+     * Says what a person has found out, or wants done, about an incident; see IncidentResolution. RetryStep and SkipStep
+     * resolve the incidents of their step as well.
      *
-     * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+     * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or that resolution does not fit: the message names
+     * those that do); INVALID_FIELD (no reason, an output that does not fit, or none where other steps need it);
+     * SECRET_KEY_MISSING; REQUEST_ID_REUSED.
      */
     resolveIncident: {
       name: "ResolveIncident",
@@ -957,11 +1091,12 @@ export const IncidentServiceService = {
     responseDeserialize: (value: Buffer): GetIncidentResponse => GetIncidentResponse.decode(value),
   },
   /**
-   * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
-   * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
-   * SkipStep are what resolves an incident.
+   * Says what a person has found out, or wants done, about an incident; see IncidentResolution. RetryStep and SkipStep
+   * resolve the incidents of their step as well.
    *
-   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or that resolution does not fit: the message names
+   * those that do); INVALID_FIELD (no reason, an output that does not fit, or none where other steps need it);
+   * SECRET_KEY_MISSING; REQUEST_ID_REUSED.
    */
   resolveIncident: {
     path: "/steplock.v1.IncidentService/ResolveIncident" as const,
@@ -990,11 +1125,12 @@ export interface IncidentServiceServer extends UntypedServiceImplementation {
    */
   getIncident: handleUnaryCall<GetIncidentRequest, GetIncidentResponse>;
   /**
-   * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
-   * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
-   * SkipStep are what resolves an incident.
+   * Says what a person has found out, or wants done, about an incident; see IncidentResolution. RetryStep and SkipStep
+   * resolve the incidents of their step as well.
    *
-   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or that resolution does not fit: the message names
+   * those that do); INVALID_FIELD (no reason, an output that does not fit, or none where other steps need it);
+   * SECRET_KEY_MISSING; REQUEST_ID_REUSED.
    */
   resolveIncident: handleUnaryCall<ResolveIncidentRequest, ResolveIncidentResponse>;
 }
@@ -1041,11 +1177,12 @@ export interface IncidentServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetIncidentResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Says that a person has dealt with an incident of a workflow that has ended: nothing more is done about it, the
-   * permits that its step held are freed, and the workflow can be deleted. While the workflow has not ended, RetryStep and
-   * SkipStep are what resolves an incident.
+   * Says what a person has found out, or wants done, about an incident; see IncidentResolution. RetryStep and SkipStep
+   * resolve the incidents of their step as well.
    *
-   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or its workflow has not ended); REQUEST_ID_REUSED.
+   * Errors: INCIDENT_NOT_FOUND; ILLEGAL_TRANSITION (it is resolved, or that resolution does not fit: the message names
+   * those that do); INVALID_FIELD (no reason, an output that does not fit, or none where other steps need it);
+   * SECRET_KEY_MISSING; REQUEST_ID_REUSED.
    */
   resolveIncident(
     request: ResolveIncidentRequest,
@@ -1102,6 +1239,10 @@ function fromJsonTimestamp(o: any): Date {
   } else {
     return fromTimestamp(Timestamp.fromJSON(o));
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {
