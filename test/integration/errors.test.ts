@@ -7,11 +7,7 @@ import { expect } from 'chai';
 import { callReasons, type CallReason } from '../../src/errors/index.js';
 import { failed, silentLogger } from '../../src/controller.js';
 import { OnFailure, WorkflowState } from '../../src/gen/wire/steplock/v1/workflow.js';
-import {
-  IncidentServiceService as Incidents,
-  IncidentResolution,
-  type ResolveIncidentRequest,
-} from '../../src/gen/wire/steplock/v1/incident_service.js';
+import { IncidentServiceService as Incidents } from '../../src/gen/wire/steplock/v1/incident_service.js';
 import {
   WorkflowServiceService as Service,
   type SubmitWorkflowRequest,
@@ -21,6 +17,7 @@ import { chain, output, planOf, settings, step } from './support/plans.js';
 import { refused } from './support/refusal.js';
 import { addition, creation, start, submission } from './support/requests.js';
 import { requestId, startRig, type Rig } from './support/rig.js';
+import { resolutionProvocations } from './support/resolution-provocations.js';
 import { verbProvocations, type Provocation } from './support/verb-provocations.js';
 import { ScriptedOrchestrator } from './support/scripted-orchestrator.js';
 import { serveOrchestrator } from '../../src/remote/serve-orchestrator.js';
@@ -56,16 +53,6 @@ describe('The errors that the protos document', function () {
   const ofSteps = { parent: ended, pageSize: 1, pageToken: '', states: [] };
   const ofIncidents = { pageSize: 1, pageToken: '', includeResolved: true };
   const fails = () => failed('Bad', 'it failed', { retryable: false, effect: 'none' });
-
-  const resolution = (name: string, id = requestId(), more: object = {}): ResolveIncidentRequest => ({
-    name,
-    requestId: id,
-    actor: 'ann',
-    reason: 'looked at it',
-    resolution: IncidentResolution.CLOSE,
-    ...more,
-  });
-  const stuckIncident = async (): Promise<string> => (await rig.get('workflows/stuck-1')).incidents[0] ?? '';
 
   before(async () => {
     desk.script('one', () => ({ kind: 'failed', reason: 'Full', message: 'no room', retryable: false }));
@@ -262,38 +249,7 @@ describe('The errors that the protos document', function () {
       'GetIncident INCIDENT_NOT_FOUND',
       async (r) => await refused(rig, Incidents.getIncident, { name: 'incidents/nobody.a.1' }, r),
     ],
-    [
-      'ResolveIncident INCIDENT_NOT_FOUND',
-      async (r) => await refused(rig, Incidents.resolveIncident, resolution('incidents/nobody.a.1'), r),
-    ],
-    [
-      'ResolveIncident ILLEGAL_TRANSITION',
-      async (r) => await refused(rig, Incidents.resolveIncident, resolution(await stuckIncident()), r),
-    ],
-    [
-      'ResolveIncident INVALID_FIELD',
-      async (r) => {
-        const more = { reason: '' };
-        await refused(
-          rig,
-          Incidents.resolveIncident,
-          resolution(await stuckIncident(), requestId(), more),
-          r,
-        );
-      },
-    ],
-    [
-      'ResolveIncident SECRET_KEY_MISSING',
-      async (r) => {
-        const [incident = ''] = (await keyless.get('workflows/dim')).incidents;
-        const more = { resolution: IncidentResolution.DONE, output: { token: 'open' } };
-        await refused(keyless, Incidents.resolveIncident, resolution(incident, requestId(), more), r);
-      },
-    ],
-    [
-      'ResolveIncident REQUEST_ID_REUSED',
-      async (r) => await refused(rig, Incidents.resolveIncident, resolution(await stuckIncident(), used), r),
-    ],
+    ...resolutionProvocations({ rig: () => rig, keyless: () => keyless, used }),
   ]);
 
   it('are all provoked here, and only they', () => {
