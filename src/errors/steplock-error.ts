@@ -1,4 +1,5 @@
 /** The one class of operating errors. Programmer errors are AssertionErrors (base/assert). */
+import { waysOut } from './ways-out.js';
 import { callReasons, type CallReason, type CodeName, type RetryAdvice } from './reasons.js';
 
 /** The `domain` of every ErrorInfo. */
@@ -58,6 +59,16 @@ export class SteplockError extends Error {
   /** What the caller may do with the same call. */
   get retry(): RetryAdvice {
     return callReasons[this.reason].retry;
+  }
+
+  /** The first place that is wrong, or the name of what it is about; undefined where there is none. */
+  get place(): string | undefined {
+    return this.violations[0]?.field ?? this.metadata['field'] ?? this.metadata['name'];
+  }
+
+  /** What can be done about it, in one line; docs/errors.md has more. */
+  get wayOut(): string {
+    return waysOut[this.reason];
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -138,6 +138,10 @@ describe('The SDK', function () {
     const error = await rejection(client.submit(wrong.build()));
     expect(error).to.be.instanceOf(SteplockError);
     expect(error).to.include({ reason: 'INVALID_PLAN', retry: 'never' });
+    expect(error).to.include({
+      place: 'plan.steps[0].call.method',
+      wayOut: 'correct the plan; see Rules of a plan',
+    });
     expect((error instanceof SteplockError ? error.violations : []).map(({ field }) => field)).to.deep.equal([
       'plan.steps[0].call.method',
     ]);

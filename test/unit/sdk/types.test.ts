@@ -9,6 +9,7 @@ const prelude = `
 import { basic, controller, newPlan, orchestrator, outputAt, secret } from '../../../src/client/index.js';
 import type { Ended, SteplockClient, TypedPlan, WorkflowHandle } from '../../../src/client/index.js';
 import { defineController, done, failed, method } from '../../../src/controller.js';
+import { operation, planned } from '../../../src/orchestrator.js';
 export const image = defineController({
   kind: 'image', version: '1', description: 'Images', methods: {
     create: method({
@@ -35,7 +36,7 @@ const desk = orchestrator<{ provision: { args: { size: number }; output: { volum
 const plan = newPlan();
 const made = plan.call('made', images('create'), { with: { size: 1 } });
 declare const client: SteplockClient;
-export { basic, client, desk, failed, made, outputAt, plan, secret };
+export { basic, client, desk, failed, made, operation, outputAt, plan, planned, secret };
 export type { Ended, TypedPlan, WorkflowHandle };
 `;
 
@@ -155,6 +156,10 @@ const wrong: Readonly<Record<string, readonly [snippet: string, says: RegExp]>> 
   'an output that does not fit the method’s schema': [
     `method({ description: '', undo: 'none-needed', argumentsSchema: { type: 'object' }, outputSchema: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] }, execute: async () => await Promise.resolve(done({ id: 1 })) });`,
     /'Done<\{ id: number; \}>' is not assignable|'number' is not assignable to type 'string'/,
+  ],
+  'a plan that does not return what its operation says': [
+    `operation({ description: '', argumentsSchema: { type: 'object' }, outputSchema: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] }, plan: async () => await Promise.resolve(planned(newPlan().build({ id: made.output.blocks }))) });`,
+    /'number' is not assignable to type 'string'|not assignable to type 'string'|is not assignable to type '.*Planned/,
   ],
   'an argument that the method’s schema does not have': [
     `method({ description: '', undo: 'none-needed', argumentsSchema: { type: 'object', properties: { id: { type: 'string' } } }, execute: async (_context, args) => await Promise.resolve(done({ id: args.name })) });`,

@@ -3,8 +3,9 @@ import { expect } from 'chai';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { basic, controller, newPlan, watchAll } from '../../../src/client/index.js';
+import { basic, controller, newPlan, orchestrator, watchAll } from '../../../src/client/index.js';
 import { defineController, done, failed, method, pending } from '../../../src/controller.js';
+import { defineOrchestrator, operation, planned, refused } from '../../../src/orchestrator.js';
 import { scripted, TestEngine } from '../../../src/testing.js';
 import { rejection } from '../../support/rejection.js';
 
@@ -35,7 +36,9 @@ const volumes = controller<typeof volume>('volume');
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-describe('TestEngine', () => {
+describe('TestEngine', function () {
+  // It takes milliseconds, on a machine that has time for it.
+  this.timeout(60_000);
   const array = scripted(volume);
   let engine: TestEngine;
   beforeEach(async () => {
@@ -164,6 +167,53 @@ describe('TestEngine', () => {
     const wrong = newPlan();
     wrong.call('a', controller<{ nope: { args: object; output: object } }>('volume')('nope'));
     expect(await rejection(engine.client.submit(wrong.build()))).to.have.property('reason', 'INVALID_PLAN');
+  });
+
+  it('asks orchestrators for plans, of children too, and tells them the end until they have heard', async () => {
+    const news: string[] = [];
+    let missed = 0;
+    const desk = defineOrchestrator({
+      kind: 'desk',
+      version: '1',
+      description: 'Makes plans',
+      operations: {
+        provision: operation({
+          description: 'One volume',
+          argumentsSchema: { type: 'object', properties: { size: { type: 'integer' } }, required: ['size'] },
+          outputSchema: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+          plan: async (_context, { size }) => {
+            if (size > 9) return refused('TooLarge', 'At most 9', { retryable: false });
+            const made = newPlan();
+            const one = made.call('one', volumes('create'), { with: { size } });
+            return await Promise.resolve(
+              planned(made.build({ id: one.output.id }), { labels: { by: 'desk' } }),
+            );
+          },
+        }),
+      },
+      ended: async ({ workflow, state }) => {
+        await Promise.resolve();
+        if (++missed < 4) throw new Error('not now');
+        news.push(`${workflow} ${state}`);
+      },
+    });
+    const own = await TestEngine.start({ controllers: { volume: array }, orchestrators: { desk } });
+    array.on('create', ({ args }) => done({ id: `v${args.size}` }));
+    const ask = orchestrator<typeof desk>('desk');
+    const asked = await own.client.request(ask('provision'), { size: 3 });
+    const ended = await asked.result();
+    expect(ended.state === 'SUCCEEDED' && ended.output.id).to.equal('v3');
+    expect(ended.workflow.settings?.labels).to.deep.equal({ by: 'desk' });
+    await own.until(() => news.length > 0);
+    expect(news).to.deep.equal([`${asked.name} SUCCEEDED`]);
+    const parent = newPlan();
+    const sub = parent.child('sub', ask('provision'), { with: { size: 4 } });
+    const whole = await (await own.client.submit(parent.build({ id: sub.output.id }))).result();
+    expect(whole.state === 'SUCCEEDED' && whole.output.id).to.equal('v4');
+    const error = await rejection(own.client.request(ask('provision'), { size: 10 }));
+    expect(error).to.include({ reason: 'PLANNING_FAILED', wayOut: 'what the message says' });
+    expect(error).to.have.property('message').that.contains('At most 9');
+    await own.close();
   });
 
   it('waits for controllers that read and write for real', async () => {

@@ -1,0 +1,37 @@
+/** What a caller can do about each reason, in the words of docs/errors.md (test/tidy holds them together). */
+import type { CallReason } from './reasons.js';
+
+/** See above. */
+export const waysOut: Readonly<Record<CallReason, string>> = {
+  INVALID_FIELD: 'correct the field that is named',
+  INVALID_ENCODING: "send UTF-8 and the contract's messages",
+  INVALID_PLAN: 'correct the plan; see Rules of a plan',
+  INVALID_PAGE_TOKEN: 'start again without a token',
+  WORKFLOW_NOT_FOUND: '`workflow list`',
+  STEP_NOT_FOUND: '`step list`',
+  CONTROLLER_NOT_FOUND: '`controller list`, then register it',
+  INCIDENT_NOT_FOUND: '`incident list --all`',
+  NODE_NOT_FOUND: '`node list`',
+  WORKFLOW_EXISTS: 'another id, or none',
+  REQUEST_ID_REUSED: 'a new request id',
+  CONTROLLER_EXISTS: 'unregister it first',
+  ILLEGAL_TRANSITION: 'read the state; see What each state allows',
+  STALE_ETAG: 'read it again, decide again',
+  OPERATION_PENDING: "the same call again after the RetryInfo's delay",
+  FENCED: 'none for this attempt: a newer one owns the step',
+  CAPABILITY_UNSUPPORTED: 'leave it out, or use a version that can',
+  PLAN_CHANGED: 'preview it again',
+  SECRET_KEY_MISSING: 'send a reference (`env`, `file`), or start the server with `--secret-key-file`',
+  PLANNING_FAILED: 'what the message says',
+  STORE_UNAVAILABLE: 'the same call with the same request id; look after etcd',
+  SHUTTING_DOWN: 'the same call on another node',
+  STORE_FULL: 'delete ended workflows, wait for compaction, or raise the quota',
+  REVISION_COMPACTED: 'list again from the start',
+  OUTCOME_UNKNOWN: 'the same call with the same request id',
+  LEASE_LOST: 'none needed: another claim carries on',
+  MESSAGE_TOO_LARGE: 'AddSteps in parts',
+  DEADLINE_EXCEEDED: 'the same call with the same request id and more time',
+  CANCELLED: 'none needed',
+  INTERNAL: 'report it, with what the log says under `log_id`',
+  CONTROLLER_UNAVAILABLE: 'start it; a step is retried by its policy',
+};
