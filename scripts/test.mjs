@@ -14,7 +14,9 @@ const mochaSuites = {
   store36: { minutes: 3, files: ['test/store/**/*.test.ts'], etcd: ensureEtcd36 },
   simulation: { minutes: 4, files: ['test/simulation/**/*.test.ts'] },
   integration: { minutes: 5, files: ['test/integration/**/*.test.ts'] },
-  plugins: { minutes: 4, files: ['test/plugins/**/*.test.ts'] },
+  plugins: { minutes: 5, files: ['test/plugins/**/*.test.ts'] },
+  // Every storage adapter under the same checks; each check has a system, and some a process, of its own.
+  conformance: { minutes: 7, files: ['test/conformance/**/*.test.ts'] },
   // A vCenter simulator is built first.
   vsphere: { minutes: 3, files: ['test/vsphere/**/*.test.ts'], prepare: ensureVCenter },
   e2e: { minutes: 12, files: ['test/e2e/**/*.test.ts'] },
@@ -25,8 +27,8 @@ const commandSuites = {
 };
 // Of all tests. Before store36, chaos and vsphere programs are built from Go modules, unless this user's cache has them.
 const order = [
-  ...['check', 'unit', 'store', 'store36', 'simulation', 'integration', 'plugins', 'vsphere'],
-  ...['e2e', 'chaos'],
+  ...['check', 'unit', 'store', 'store36', 'simulation', 'integration', 'plugins'],
+  ...['conformance', 'vsphere', 'e2e', 'chaos'],
 ];
 
 const scratch = mkdtempSync(join(tmpdir(), 'steplock-test-'));

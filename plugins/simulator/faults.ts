@@ -16,19 +16,18 @@ export interface Faults {
   next(method: string, object: string): CallFault;
 }
 
-/** Plays the rules. */
+/** Plays the rules, also such as are added to the list later. */
 export function createFaults(rules: readonly FaultRule[]): Faults {
-  const left = rules.map(({ times = 1 }) => times);
+  const used = new Map<FaultRule, number>();
   return {
     next: (method, object) => {
-      const index = rules.findIndex(
-        (rule, at) =>
-          (left[at] ?? 0) > 0 &&
-          rule.method === method &&
-          (rule.object === undefined || rule.object === object),
+      const rule = rules.find(
+        (one) =>
+          (used.get(one) ?? 0) < (one.times ?? 1) &&
+          one.method === method &&
+          (one.object === undefined || one.object === object),
       );
-      const rule = rules[index];
-      if (rule !== undefined) left[index] = (left[index] ?? 0) - 1;
+      if (rule !== undefined) used.set(rule, (used.get(rule) ?? 0) + 1);
       const play = async (at: FaultRule['at'], signal: AbortSignal): Promise<void> => {
         if (rule?.at === at) await happen(rule, signal);
       };
