@@ -20,6 +20,7 @@ import { createApiServer } from './rpc/server.js';
 import { CallbackSender } from './runtime/callback-sender.js';
 import { createArchive } from './rpc/workflow/archive.js';
 import { ArchiveFile } from './runtime/archive-file.js';
+import { IncidentCount, type IncidentCountOptions } from './runtime/incident-count.js';
 import { Housekeeper } from './runtime/housekeeper.js';
 import { IncidentWebhook, postTo, type IncidentWebhookOptions } from './runtime/incident-webhook.js';
 import { NodeRuntime } from './runtime/node-runtime.js';
@@ -32,12 +33,15 @@ import { createEmbeddedStore, openEmbeddedStore } from './store/embedded/index.j
 import { createEtcdStore } from './store/etcd/index.js';
 import type { Store } from './store/store.js';
 import type { Unit, UnitResult } from './store/unit.js';
+import { openTelemetry, type NodeTelemetry } from './node-telemetry.js';
 import { version } from './version.js';
 
 /** A node that runs. */
 export interface SteplockNode {
   /** host:port of its API. */
   readonly address: string;
+  /** host:port of its metrics; undefined if it serves none. */
+  readonly metricsAddress: string | undefined;
   /** What its API works on; for tests and for programs that embed a node. */
   readonly api: Api;
   /** Waits until it is a member of its cluster. */
@@ -68,7 +72,8 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const random = systemRandom;
   const address = (): string => server.address;
   const archiveFile = await openArchive(settings);
-  const { store, runtime, controllers, sealer } = await openParts(settings, extras, address);
+  const telemetry = await openTelemetry(settings, extras.env, clock, log);
+  const { store, runtime, controllers, sealer } = await openParts(settings, extras, address, telemetry);
   const scope = new AbortScope();
   const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
   const { cache } = runtime;
@@ -77,13 +82,13 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const housekeeper = new Housekeeper({ store, clock, random, log, isKeeper, commit });
   const tellIncidents = openWebhook(settings, { store, cache, clock, random, log, isKeeper, commit });
   const callbacks = new CallbackSender({
-    ...{ store, cache, clock, random, log, commit },
+    ...{ store, cache, clock, random, log, telemetry, commit },
     ownsShard: (shard) => runtime.membership?.engine.ownsShard(shard) === true,
     findOrchestrator: (name) => controllers.findOrchestrator(name),
     newsOf: async (workflow, record) => await newsOf(api, workflow, record),
   });
   const intake = { controllers, checker: runtime.checker, sealer };
-  const api: Api = { runtime, store, controllers, space, intake, clock, random, log };
+  const api: Api = { runtime, store, controllers, space, intake, clock, random, log, telemetry };
   const server = await createApiServer(api, settings.listen, clock, settings.hasReflection);
   runtime.start();
   const unfollow = runtime.onMembership((isMember) => {
@@ -94,6 +99,7 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const background = [space, housekeeper, callbacks].map(async (each) => {
     await each.run(signal);
   });
+  background.push(countIncidents({ store, clock, log, isKeeper }, runtime, telemetry, signal));
   background.push(tellIncidents(signal), retain(api, settings, archiveFile, signal));
   log.info({ node: nodeId, address: server.address, store: settings.store.kind, version }, 'node listens');
   const close = async (): Promise<void> => {
@@ -108,11 +114,12 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
     await Promise.all(background);
     controllers.close();
     await store.close();
+    await telemetry.close();
   };
   const joined = async (): Promise<void> => {
     await runtime.joined();
   };
-  return { address: server.address, api, joined, close };
+  return { address: server.address, metricsAddress: telemetry.address, api, joined, close };
 }
 
 interface NodeParts {
@@ -127,6 +134,7 @@ async function openParts(
   settings: NodeSettings,
   extras: NodeExtras,
   address: () => string,
+  telemetry: NodeTelemetry,
 ): Promise<NodeParts> {
   const { log } = extras;
   const clock = systemClock;
@@ -134,7 +142,7 @@ async function openParts(
   const sealer = await openSealer(settings);
   const locals = await localControllers(settings, extras);
   const orchestrators = extras.orchestrators ?? new Map<string, OrchestratorPort>();
-  const store = await openStore(settings);
+  const store = telemetry.meter(await openStore(settings));
   const runtime = new NodeRuntime({
     store,
     clock,
@@ -151,6 +159,7 @@ async function openParts(
     sealer,
     localControllers: [...locals.keys(), ...orchestrators.keys()],
     secrets: createSecretVault(sealer, secretSource(settings, extras)),
+    telemetry,
   });
   const controllers: ControllerRegistry = new ControllerRegistry({
     log,
@@ -182,6 +191,19 @@ function membershipOf({
   capacityOf,
 }: NodeSettings): Pick<NodeRuntimeOptions, 'neighborhood' | 'labels' | 'capacity' | 'capacityOf'> {
   return { neighborhood, labels, capacity, capacityOf: new Map(Object.entries(capacityOf)) };
+}
+
+/** Lets metrics be sampled, and counts incidents for them if they are served. */
+async function countIncidents(
+  options: IncidentCountOptions,
+  runtime: NodeRuntime,
+  telemetry: NodeTelemetry,
+  signal: AbortSignal,
+): Promise<void> {
+  if (telemetry.address === undefined) return;
+  const count = new IncidentCount(options);
+  telemetry.sampleFrom({ membership: () => runtime.membership, openIncidents: () => count.open });
+  await count.run(signal);
 }
 
 /** Gives what tells of incidents until its signal aborts; it does nothing without a webhook. */

@@ -84,6 +84,7 @@ function settingsOf({ id, store, settings }: NodeProcessOptions): NodeSettings {
     secretEnvPrefix,
     controllersFile: undefined,
     incidentWebhook: undefined,
+    metricsListen: undefined,
     retentionMs: undefined,
     retentionExportDir: undefined,
     hasReflection: false,

@@ -21,6 +21,7 @@ interface NodeOptions {
   readonly secretKeyFile?: string;
   readonly secretDir?: string;
   readonly incidentWebhook?: string;
+  readonly metricsListen?: string;
   readonly retention: number | typeof never;
   readonly retentionExportDir?: string;
   readonly logLevel: string;
@@ -123,6 +124,10 @@ function withNodeOptions(command: Command): Command {
         'STEPLOCK_INCIDENT_WEBHOOK',
       ),
     )
+    .option(
+      '--metrics-listen <host:port>',
+      'serve /metrics for Prometheus there, over HTTP; default: not at all',
+    )
     .addOption(
       new Option('--log-level <level>', 'what is logged')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -198,6 +203,7 @@ function toSettings(options: NodeOptions, store: StoreSettings): NodeSettings {
     retentionExportDir: options.retentionExportDir,
     controllersFile: options.controllers,
     incidentWebhook: options.incidentWebhook,
+    metricsListen: options.metricsListen,
     hasReflection: options.reflection,
   };
 }

@@ -55,6 +55,8 @@ export interface NodeSettings {
   readonly secretEnvPrefix: string;
   /** File that names the controllers of this process. */
   readonly controllersFile: string | undefined;
+  /** host:port of /metrics; port 0 for any free one. Undefined for none. */
+  readonly metricsListen: string | undefined;
   /** Where each incident that opens is posted to. */
   readonly incidentWebhook: string | undefined;
   /** Whether the API describes itself to tools such as grpcurl. */
@@ -92,6 +94,9 @@ export function checkSettings(settings: NodeSettings): NodeSettings {
   };
   if (!idPattern.test(settings.nodeId)) refuse('--node-id', idRule);
   if (!/^.+:[0-9]{1,5}$/.test(settings.listen)) refuse('--listen', 'must be host:port');
+  const { metricsListen } = settings;
+  if (metricsListen !== undefined && !/^.+:[0-9]{1,5}$/.test(metricsListen))
+    refuse('--metrics-listen', 'must be host:port');
   checkWhole(settings.capacity, 1, 100_000, '--capacity');
   for (const [controller, capacity] of Object.entries(settings.capacityOf)) {
     if (!idPattern.test(controller))

@@ -60,6 +60,8 @@ export interface CallContext {
   readonly tenant: string;
   /** For an undo: what is known of the step that it undoes. */
   readonly undone: UndoneStep | undefined;
+  /** W3C traceparent that the call is a part of, if it is traced; a remote controller gets it as gRPC metadata. */
+  readonly traceParent?: string;
   /** Aborts when the deadline passes, the step is cancelled or the node loses its lease: stop, then settle. */
   readonly signal: AbortSignal;
   /** Tells how far it is: 0 to 100, and one line for people. Written at most once a second. */

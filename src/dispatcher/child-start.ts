@@ -100,6 +100,7 @@ function newChild(
     actor: parent.actor,
     callback: item.controller,
     nowMs: clock.nowMs(),
+    traceParent: step.span.traceParent,
   });
 }
 

@@ -9,6 +9,7 @@ import type { Reservation } from '../engine/release.js';
 import type { LocalDispatch } from '../engine/actor-options.js';
 import { QueueItem, type ClaimRecord } from '../gen/store/steplock/store/v1/step.js';
 import { QueueView, type LiveWorkflow, type QueuedStep } from '../queue/queue-view.js';
+import type { Census } from '../queue/census.js';
 import { claimDelayMs, eligibleNodes } from '../queue/eligible.js';
 import type { Member, Members } from '../cluster/members.js';
 import type { StoreCache } from '../store/cache.js';
@@ -85,6 +86,11 @@ export class Dispatcher implements LocalDispatch {
     return this.#slots.size;
   }
 
+  /** How many workflows and steps there are, by where they stand; of the whole cluster. */
+  census(): Census {
+    return this.#view.census();
+  }
+
   /** Takes no more steps, and gives away those that wait for an external task. */
   drain(): void {
     if (this.#isDraining) return;
@@ -105,6 +111,7 @@ export class Dispatcher implements LocalDispatch {
   }
 
   start(workflow: WorkflowKey, item: QueueItem, revision: number): void {
+    this.#options.telemetry.meters.claimEnded(true);
     this.#execute(workflow, item, revision, true);
   }
 
@@ -177,6 +184,7 @@ export class Dispatcher implements LocalDispatch {
         ],
         witness: step.key,
       });
+      this.#options.telemetry.meters.claimEnded(result.applied);
       if (result.applied) {
         this.#execute(step.place, item, result.revision, hasBegun);
         return;

@@ -73,6 +73,8 @@ export class Execution {
       this.#step.log.info({ cause: errorText(error) }, 'claim lost, step left to the next claimer');
     } finally {
       this.#step.progress.stop();
+      const { state, error } = this.#step.ended ?? { state: 'let go', error: undefined };
+      this.#step.span.end({ 'steplock.state': state }, error);
     }
   }
 
@@ -153,6 +155,7 @@ export class Execution {
     if (item.kind === 'child') return await startChild(step);
     step.log.debug({ attempt: item.attempt }, 'calling controller');
     const end = await step.caller.call(
+      'execute',
       step.known,
       async (port, context) => readExecuteAnswer(await port.execute(context, item.method, args)),
       // A repeat only finds out what an earlier call did; that is wanted all the more when the workflow stops.
@@ -184,7 +187,7 @@ export class Execution {
     await sleep(clock, next.afterMs, session.signal);
     const { method } = step.held.item;
     const { args } = step.known;
-    const end = await step.caller.ask(step.known, async (port, context) =>
+    const end = await step.caller.ask('probe', step.known, async (port, context) =>
       readProbeAnswer(await port.probe(context, method, args)),
     );
     switch (end.kind) {

@@ -28,7 +28,7 @@ export async function pollTask(step: RunningStep, next: PollNext): Promise<Next 
   if (mustStop(step) && step.stoppedMs === undefined) await stopTask(step, next.task);
   const { args } = step.known;
   const { method, lostClaims } = step.held.item;
-  const end = await step.caller.ask(step.known, async (port, context) =>
+  const end = await step.caller.ask('poll', step.known, async (port, context) =>
     readPollAnswer(await port.poll(context, method, next.task, args)),
   );
   if (end.kind === 'fenced') return step.fenced();
@@ -65,7 +65,7 @@ async function stopTask(step: RunningStep, task: string): Promise<void> {
   step.log.info({ task, reason: step.broken.reason }, 'stopping external task');
   const { method } = step.held.item;
   // Whether it could be told or not: the polls that follow say what came of it.
-  await step.caller.ask(step.known, async (port, context) => {
+  await step.caller.ask('cancel', step.known, async (port, context) => {
     await port.cancel(context, method, task);
   });
 }

@@ -18,6 +18,7 @@ import { isStopped } from '../model/workflow-state.js';
 import type { LiveWorkflow } from '../queue/queue-view.js';
 import type { Batcher } from '../store/batcher.js';
 import type { WorkflowKey } from '../store/keys.js';
+import type { Span, Telemetry } from '../telemetry/index.js';
 import type { Store } from '../store/store.js';
 import { HeldItem } from './held-item.js';
 import type { ControllerDirectory, OutcomeSink, SecretVault } from './ports.js';
@@ -32,6 +33,7 @@ export interface RunningOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
   readonly session: Session;
   readonly plans: PlanCache;
   readonly controllers: ControllerDirectory;
@@ -62,6 +64,8 @@ export class RunningStep {
   readonly workflow: WorkflowKey;
   readonly id: StepId;
   readonly log: Logger;
+  /** From its claim until this node lets go of it. */
+  readonly span: Span;
   /** The workflow was stopped, and the controller is to be told. */
   readonly cancel = new AbortController();
   /** The node gives its work away. */
@@ -69,6 +73,8 @@ export class RunningStep {
   prepared: PreparedCall | undefined;
   /** How the call ended that is now being looked into; undefined if its node was lost. */
   broken: CallBroken | undefined;
+  /** How it left this node's hands, if it did. */
+  ended: { readonly state: string; readonly error: string | undefined } | undefined;
   /** By the monotonic clock. */
   deadlineMs = 0;
   /** When its external task was told to stop, by the monotonic clock. */
@@ -81,7 +87,17 @@ export class RunningStep {
     this.held = new HeldItem(workflow, item, revision, options.batcher, options.random);
     this.progress = new ProgressWriter(this.held, options.clock);
     this.log = lazyChild(options.log, { workflow: workflow.id, step: item.stepId });
-    this.caller = new StepCaller(this.held, this.progress, { ...options, log: this.log });
+    this.span = options.telemetry.tracer.start(`step ${item.stepId}`, {
+      ...{ parent: item.traceParent, kind: 'internal' },
+      attributes: {
+        'steplock.workflow': workflow.id,
+        'steplock.step': item.stepId,
+        'steplock.attempt': item.attempt,
+        'steplock.node': options.session.nodeId,
+      },
+    });
+    const { traceParent } = this.span;
+    this.caller = new StepCaller(this.held, this.progress, { ...options, log: this.log, traceParent });
   }
 
   /** The call, once it is prepared. */

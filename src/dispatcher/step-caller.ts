@@ -13,6 +13,7 @@ import { redactText } from '../model/secret.js';
 import type { ControllerDirectory } from './ports.js';
 import { formerKeys, idempotencyKey, type PreparedCall } from './prepare-call.js';
 import type { ProgressWriter } from './progress.js';
+import type { CallKind, Span, Telemetry } from '../telemetry/index.js';
 
 /** What calling needs. */
 export interface StepCallerOptions {
@@ -22,6 +23,9 @@ export interface StepCallerOptions {
   /** See GenerationRecord. */
   readonly generation: number;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
+  /** Of the step: its calls are a part of it. */
+  readonly traceParent: string;
 }
 
 /** What ends a call early. */
@@ -50,9 +54,9 @@ export class StepCaller {
   }
 
   /** Asks the controller something, with a time of its own; a wish to stop does not cut it off. */
-  async ask<T>(prepared: PreparedCall, make: Make<T>): Promise<CallEnd<T>> {
+  async ask<T>(kind: CallKind, prepared: PreparedCall, make: Make<T>): Promise<CallEnd<T>> {
     const deadlineMs = this.#options.clock.monotonicMs() + questionMsMax;
-    return await this.call(prepared, make, { deadlineMs, cancel: undefined });
+    return await this.call(kind, prepared, make, { deadlineMs, cancel: undefined });
   }
 
   /**
@@ -60,14 +64,21 @@ export class StepCaller {
    *
    * @throws ClaimLostError when the session is over: nothing was sent.
    */
-  async call<T>(prepared: PreparedCall, make: Make<T>, limits: CallLimits): Promise<CallEnd<T>> {
+  async call<T>(
+    kind: CallKind,
+    prepared: PreparedCall,
+    make: Make<T>,
+    limits: CallLimits,
+  ): Promise<CallEnd<T>> {
     const { controllers } = this.#options;
     const { controller } = this.#held.item;
     const port = controllers.find(controller);
     if (port === undefined) return { kind: 'unsent', message: `No controller "${controller}" is registered` };
     return await this.#make(
+      kind,
       prepared,
-      async (signal) => await make(port, this.#contextOf(prepared, signal, limits.deadlineMs)),
+      async (signal, { traceParent }) =>
+        await make(port, this.#contextOf(prepared, signal, { ...limits, traceParent })),
       limits,
     );
   }
@@ -86,6 +97,7 @@ export class StepCaller {
     const parent = `workflows/${workflowId}/steps/${stepId}`;
     const deadlineMs = clock.nowMs() + Math.max(0, limits.deadlineMs - clock.monotonicMs());
     return await this.#make(
+      'plan',
       prepared,
       async (signal) =>
         readPlanAnswer(await port.plan({ parent, tenant, deadlineMs, signal }, method, prepared.args)),
@@ -94,18 +106,41 @@ export class StepCaller {
   }
 
   async #make<T>(
+    kind: CallKind,
     prepared: PreparedCall,
-    make: (signal: AbortSignal) => Promise<T>,
+    make: (signal: AbortSignal, span: Span) => Promise<T>,
     limits: CallLimits,
   ): Promise<CallEnd<T>> {
-    const { clock, session } = this.#options;
+    const { clock, session, telemetry, traceParent: parent } = this.#options;
+    const { controller, method } = this.#held.item;
     // Asked of the clock: after a stall this may run before the timer that ends the session.
     if (!session.isAlive()) throw new ClaimLostError('The session ended');
-    const end = await callController({ clock, session: session.signal, ...limits }, make);
-    return withoutSecrets(end, prepared.secrets);
+    const span = telemetry.tracer.start(`${controller}/${method} ${kind}`, {
+      ...{ parent, kind: 'client' },
+      attributes: { 'steplock.controller': controller, 'steplock.method': method, 'steplock.call': kind },
+    });
+    const startedMs = clock.monotonicMs();
+    let outcome = 'broken';
+    try {
+      const bounds = { clock, session: session.signal, ...limits };
+      const end = withoutSecrets(
+        await callController(bounds, async (signal) => await make(signal, span)),
+        prepared.secrets,
+      );
+      outcome = outcomeOf(end);
+      return end;
+    } finally {
+      telemetry.meters.callEnded({ controller, method, kind, outcome, ms: clock.monotonicMs() - startedMs });
+      const isUnusual = outcome === 'broken' || outcome === 'failed' || outcome === 'unsent';
+      span.end({ 'steplock.outcome': outcome }, isUnusual ? outcome : undefined);
+    }
   }
 
-  #contextOf({ secrets, undone }: PreparedCall, signal: AbortSignal, deadlineMs: number): CallContext {
+  #contextOf(
+    { secrets, undone }: PreparedCall,
+    signal: AbortSignal,
+    { deadlineMs, traceParent }: CallLimits & Pick<Span, 'traceParent'>,
+  ): CallContext {
     const { clock, generation, log } = this.#options;
     const { item, fence } = this.#held;
     const step = item.stepId as StepId;
@@ -122,6 +157,7 @@ export class StepCaller {
       system: item.system,
       tenant: item.tenant,
       undone,
+      ...(traceParent === '' ? {} : { traceParent }),
       signal,
       progress: (percent, message = '') => {
         if (!signal.aborted) this.#progress.note(percent, message, secrets);
@@ -129,6 +165,14 @@ export class StepCaller {
       log,
     };
   }
+}
+
+/** The kind of an answer, or why there is none. */
+function outcomeOf(end: CallEnd<unknown>): string {
+  if (end.kind !== 'answered') return end.kind;
+  const { answer } = end;
+  const hasKind = typeof answer === 'object' && answer !== null && 'kind' in answer;
+  return hasKind && typeof answer.kind === 'string' ? answer.kind : 'done';
 }
 
 /** Whatever a controller says or throws, nobody sees the call's secrets in it, nor megabytes: neither the store nor the log. */

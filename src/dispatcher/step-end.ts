@@ -1,5 +1,7 @@
 /** How a step leaves this node's hands: let go to be tried again later, or with its outcome. */
-import { logOpened } from '../engine/incident.js';
+import { isUndo } from '../base/ids.js';
+import { noteIncident } from '../engine/notes.js';
+import { OutcomeState, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import type { Next } from '../model/attempt.js';
 import { addedSteps } from './added-steps.js';
 import { hideSecrets, toOutcome, withAttempt } from './outcome.js';
@@ -32,6 +34,8 @@ export async function releaseStep(
     cause: error?.message,
   };
   step.log.info(fields, 'step will be tried again');
+  step.options.telemetry.meters.stepReleased(item.controller);
+  step.ended = { state: 'tried again', error: error?.reason };
 }
 
 /** Records the outcome: through the owner if it is this node, who goes on from it in the same commit. */
@@ -48,10 +52,29 @@ export async function settleStep(step: RunningStep, next: Extract<Next, { kind: 
   const report = { step: step.id, itemRevision: step.held.revision, ...outcome };
   if (!(await outcomes.report(step.workflow, report))) {
     await step.held.finish(outcome);
-    if (outcome.incident !== undefined) logOpened(step.options.log, outcome.incident);
+    if (outcome.incident !== undefined) noteIncident(outcome.incident, step.options);
   }
+  noteEnd(step, outcome.record);
   const { error } = outcome.record;
   if (error !== undefined && outcome.incident === undefined) {
     step.log.warn({ reason: error.reason, cause: error.message }, 'step failed');
   }
+}
+
+function nameOf(state: OutcomeState): string {
+  const [name] = Object.entries(OutcomeState).find(([, value]) => value === state) ?? ['unknown'];
+  return name.toLowerCase();
+}
+
+function noteEnd(step: RunningStep, record: StepRecord): void {
+  const { controller, method } = step.held.item;
+  const state = nameOf(record.state);
+  const { queueTimeMs, startTimeMs, endTimeMs, error } = record;
+  step.ended = { state, error: error?.reason };
+  step.options.telemetry.meters.stepEnded({
+    ...{ controller, method, state, direction: isUndo(step.id) ? 'undo' : 'forward' },
+    // By wall clocks of nodes, which may differ.
+    ms: startTimeMs === 0 ? 0 : Math.max(0, endTimeMs - startTimeMs),
+    queuedMs: startTimeMs === 0 ? 0 : Math.max(0, startTimeMs - queueTimeMs),
+  });
 }

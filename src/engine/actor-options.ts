@@ -8,6 +8,7 @@ import type { Logger } from '../log/log.js';
 import type { Batcher } from '../store/batcher.js';
 import type { WorkflowKey } from '../store/keys.js';
 import type { Store } from '../store/store.js';
+import type { Telemetry } from '../telemetry/index.js';
 import type { PlanCache } from './plan-cache.js';
 import type { Reservation } from './release.js';
 import type { WorkflowReader } from './workflow-reader.js';
@@ -29,6 +30,7 @@ export interface ActorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
   readonly plans: PlanCache;
   readonly dispatch: LocalDispatch;
   readonly locks: LockTable;

@@ -11,7 +11,9 @@ import type { Batcher } from '../store/batcher.js';
 import { keys, type WorkflowKey } from '../store/keys.js';
 import { encodeRecord, type CorruptRecordError } from '../store/records.js';
 import { isAbsent, isSameCreation } from '../store/store.js';
-import { incidentKeyName, logOpened, webhookNote } from './incident.js';
+import { incidentKeyName, webhookNote } from './incident.js';
+import { noteIncident } from './notes.js';
+import type { Telemetry } from '../telemetry/index.js';
 
 /** What opening such an incident needs. */
 export interface CorruptRecordOptions {
@@ -19,6 +21,7 @@ export interface CorruptRecordOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
   readonly epoch: number;
 }
 
@@ -26,7 +29,7 @@ export interface CorruptRecordOptions {
 export async function reportCorruptRecord(
   workflow: WorkflowKey,
   error: CorruptRecordError,
-  { batcher, clock, random, log, epoch }: CorruptRecordOptions,
+  { batcher, clock, random, log, telemetry, epoch }: CorruptRecordOptions,
 ): Promise<void> {
   const unitId = random.hex(8);
   const message = `Record ${error.key} cannot be read; nothing of the workflow goes on until it is repaired`;
@@ -52,5 +55,5 @@ export async function reportCorruptRecord(
     ],
     witness: key,
   });
-  if (applied) logOpened(log, incident);
+  if (applied) noteIncident(incident, { log, telemetry });
 }

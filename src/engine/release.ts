@@ -177,6 +177,7 @@ export function newItem(run: Run, step: StepId, { nowMs, elapsedMs }: Now): Queu
     childState: HeadState.UNSPECIFIED,
     childAsked: '',
     secretScope: run.head.parent?.rootUid ?? '',
+    traceParent: run.head.traceParent,
     unitId: '',
     workflowId: run.key.id,
     uid: run.head.uid,

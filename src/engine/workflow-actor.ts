@@ -12,7 +12,7 @@ import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
 import type { QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../gen/store/steplock/store/v1/workflow.js';
 import { lockOf } from '../model/locks.js';
-import { isFinal, isResting, stateName } from '../model/workflow-state.js';
+import { isResting } from '../model/workflow-state.js';
 import { lockGuards } from '../lock/lock-guards.js';
 import type { Compare } from '../store/store.js';
 import type { CacheEvent } from '../store/cache.js';
@@ -25,7 +25,7 @@ import { reportCorruptRecord } from './corrupt-record.js';
 import { decide, type Report } from './decide.js';
 import { deleteTree } from './delete-tree.js';
 import { Elapsed } from './elapsed.js';
-import { logOpened } from './incident.js';
+import { noteIncident, noteState } from './notes.js';
 import { KnownRun, type FreshWorkflow } from './known-run.js';
 import type { Reservation } from './release.js';
 import type { Run } from './run.js';
@@ -213,7 +213,7 @@ export class WorkflowActor {
     } finally {
       for (const { report, deferred } of reports) deferred.resolve(areApplied && !refused.includes(report));
     }
-    if (areApplied && run.head.state !== before) this.#noteState(run);
+    if (areApplied && run.head.state !== before) noteState(run.head, this.#options);
     // Its tickets are written: perhaps nobody stands before it.
     if (areApplied && run.head.state === HeadState.QUEUED && before !== HeadState.QUEUED)
       this.#isDirty = true;
@@ -254,7 +254,7 @@ export class WorkflowActor {
     confirmTurn(run, commit.turn, commit.unit, result.revision);
     if (commit.turn.changes.some(({ kind }) => kind === 'extend')) keepPlan(run, this.#options.plans);
     for (const change of commit.turn.changes) {
-      if (change.kind === 'incident') logOpened(this.#options.log, change.entry.record);
+      if (change.kind === 'incident') noteIncident(change.entry.record, this.#options);
       if (change.kind !== 'enqueue') continue;
       if (change.former !== undefined) this.#known.noteRemoved(change.step, result.revision);
       if (change.entry.record.claim !== undefined) {
@@ -269,11 +269,6 @@ export class WorkflowActor {
         this.#options.dispatch.cancelReservation(this.key, change.step);
       }
     }
-  }
-
-  #noteState(run: Run): void {
-    const fields = { workflow: this.key.id, state: stateName(run.head.state) };
-    this.#options.log.info(fields, isFinal(run.head.state) ? 'workflow ended' : 'workflow moved');
   }
 
   #wakeAt(timeMs: number): void {

@@ -18,6 +18,7 @@ import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import { isReason, SteplockError } from '../errors/index.js';
 import type { Logger } from '../log/log.js';
+import { readTraceParent } from '../telemetry/index.js';
 import { decodeChecked, type Decodable, type Decoded } from './checked-decode.js';
 import { toStatus } from './status.js';
 
@@ -27,6 +28,8 @@ export interface CallInfo {
   readonly signal: AbortSignal;
   /** When the caller gives up, in milliseconds since 1970; infinite for never. */
   readonly deadlineMs: number;
+  /** W3C traceparent of what the call is a part of; empty for none. */
+  readonly traceParent: string;
 }
 
 /** What adapting needs. */
@@ -162,7 +165,12 @@ function callScope(call: AnyCall, { shutdown }: AdapterOptions): AbortScope {
 
 function infoOf(call: AnyCall, scope: AbortScope): CallInfo {
   const deadline = call.getDeadline();
-  return { signal: scope.signal, deadlineMs: deadline instanceof Date ? deadline.getTime() : deadline };
+  const [trace = ''] = call.metadata.get('traceparent');
+  return {
+    signal: scope.signal,
+    deadlineMs: deadline instanceof Date ? deadline.getTime() : deadline,
+    traceParent: readTraceParent(trace.toString()),
+  };
 }
 
 async function drained(

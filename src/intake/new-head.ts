@@ -32,6 +32,8 @@ export interface NewHead {
   readonly settings: SettingFields;
   readonly plan: PlanExtent;
   readonly nowMs: number;
+  /** W3C traceparent of what asked for it; empty for none. */
+  readonly traceParent: string;
   /** Of a child. */
   readonly parent?: ParentRecord;
 }

@@ -51,6 +51,8 @@ export interface ChildFacts {
   /** The orchestrator. */
   readonly callback: string;
   readonly nowMs: number;
+  /** W3C traceparent of the step that starts it. */
+  readonly traceParent: string;
 }
 
 /** A child as it is to be stored. */
@@ -66,7 +68,7 @@ export interface NewChild {
  * @throws SteplockError INVALID_PLAN, INVALID_FIELD or SECRET_KEY_MISSING.
  */
 export function takeChild(intake: Intake, planned: Planned, facts: ChildFacts): NewChild {
-  const { id, uid, parent, tenant, priority, actor, callback, nowMs } = facts;
+  const { id, uid, parent, tenant, priority, actor, callback, nowMs, traceParent } = facts;
   const { plan: spec, settings: said } = readPlanned(planned);
   const places = { steps: 'plan.steps', groups: 'plan.groups' };
   const settings = { ...parseSettings(said), tenant, priority, callback };
@@ -78,7 +80,7 @@ export function takeChild(intake: Intake, planned: Planned, facts: ChildFacts): 
   const extent = extentOf(plan, chunks, frozen.hash);
   if (extent.bytes > limits.childPlanBytesMax) throw tooLarge(extent.bytes);
   const locks = locksOf(settings.locks, plan, places.steps);
-  const given = { id, uid, actor, requestId: '', plan: extent, nowMs, parent };
+  const given = { id, uid, actor, requestId: '', plan: extent, nowMs, parent, traceParent };
   return { head: begun(newHead({ ...given, settings: { ...settings, locks } }), nowMs), plan, chunks };
 }
 

@@ -15,6 +15,7 @@ import type { CacheEvent, StoreCache } from '../store/cache.js';
 import { keys, prefixes, workflowOfKey, type WorkflowKey } from '../store/keys.js';
 import { decodeRecord, type RecordType } from '../store/records.js';
 import type { KeyValue } from '../store/store.js';
+import { takeCensus, type Census } from './census.js';
 import { ReadyQueue } from './ready-queue.js';
 
 /** An item of the queue as it stands. */
@@ -98,6 +99,17 @@ export class QueueView {
   /** The workflow as every node knows it. */
   live(workflow: WorkflowId): LiveWorkflow | undefined {
     return this.#live.get(workflow);
+  }
+
+  /** How many workflows and steps there are, by where they stand. Looks at all of them. */
+  census(): Census {
+    return takeCensus({
+      steps: this.#steps.values(),
+      live: this.#live.values(),
+      isClaimValid: ({ claim }) => claim !== undefined && this.isClaimValid(claim),
+      isWanted: (step) => this.#isWanted(step),
+      nowMs: this.#options.clock.monotonicMs(),
+    });
   }
 
   /** Takes the next step that can be claimed and that the function accepts. */
@@ -242,14 +254,17 @@ export class QueueView {
   }
 
   #isClaimable(step: QueuedStep): boolean {
-    const { claim, inDoubt, stepId } = step.item;
+    const { claim, inDoubt } = step.item;
     if (isWaiting(step.item) || this.#options.isMine(step.key)) return false;
     const isLost = claim?.session === this.#options.ownSession;
     if (claim !== undefined && !isLost && this.isClaimValid(claim)) return false;
     // A call that may have taken effect is looked into whatever became of its workflow.
-    if (inDoubt) return true;
-    const state = this.#live.get(step.workflow)?.record.state;
+    return inDoubt || this.#isWanted(step);
+  }
+
+  #isWanted({ workflow, item }: QueuedStep): boolean {
+    const state = this.#live.get(workflow)?.record.state;
     if (state === undefined) return false;
-    return isUndo(stepId as StepId) ? startsUndos(state) : startsSteps(state);
+    return isUndo(item.stepId as StepId) ? startsUndos(state) : startsSteps(state);
   }
 }

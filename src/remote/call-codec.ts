@@ -28,7 +28,7 @@ import { Direction, Effect as WireEffect, StepState } from '../gen/wire/steplock
 const defaultPollMs = 1_000;
 
 /** What of a context can be sent: all but what lives in the caller's process. */
-export type SentContext = Omit<CallContext, 'signal' | 'progress' | 'log'>;
+export type SentContext = Omit<CallContext, 'signal' | 'progress' | 'log' | 'traceParent'>;
 
 /** The context as it is sent. */
 export function toWireContext(context: SentContext): WireContext {

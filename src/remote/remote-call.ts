@@ -21,14 +21,17 @@ export async function connect(client: Client, endpoint: string, deadlineMs: numb
   if (!(await isReady(client, deadlineMs))) throw unavailable(endpoint, undefined);
 }
 
-/** Makes the call. @throws SteplockError */
+/** Makes the call. `traceParent`: what it is a part of; empty for nothing. @throws SteplockError */
 export async function invoke<T>(
   start: Start<T>,
   deadlineMs: number,
   signal: AbortSignal | undefined,
+  traceParent = '',
 ): Promise<T> {
+  const metadata = new Metadata();
+  if (traceParent !== '') metadata.set('traceparent', traceParent);
   return await new Promise<T>((resolve, reject) => {
-    const call = start(new Metadata(), { deadline: deadlineMs }, (error, response) => {
+    const call = start(metadata, { deadline: deadlineMs }, (error, response) => {
       signal?.removeEventListener('abort', onAbort);
       if (error === null) resolve(response);
       else reject(fromServiceError(error));

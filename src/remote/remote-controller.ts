@@ -33,7 +33,7 @@ export function createRemoteController(
   const call = async <T>(context: CallContext, start: Start<T>): Promise<T> => {
     await connect(client, endpoint, Math.min(context.deadlineMs, clock.nowMs() + connectMsMax));
     context.signal.throwIfAborted();
-    return await invoke(start, context.deadlineMs, context.signal);
+    return await invoke(start, context.deadlineMs, context.signal, context.traceParent);
   };
   return {
     description,

@@ -36,6 +36,7 @@ function handlersOf(
     const { workflow, step, attempt } = context;
     return {
       ...context,
+      ...(info.traceParent === '' ? {} : { traceParent: info.traceParent }),
       signal: info.signal,
       // Progress of a call under way is not sent; a Pending's is.
       progress: () => undefined,

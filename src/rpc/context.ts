@@ -6,6 +6,7 @@ import type { Intake } from '../intake/plan-intake.js';
 import type { Logger } from '../log/log.js';
 import type { NodeRuntime } from '../runtime/node-runtime.js';
 import type { SpaceKeeper } from '../runtime/space-keeper.js';
+import type { Telemetry } from '../telemetry/index.js';
 import type { Store } from '../store/store.js';
 
 /** The node as its API sees it. */
@@ -18,4 +19,5 @@ export interface Api {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
 }

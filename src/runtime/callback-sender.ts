@@ -7,7 +7,9 @@ import { AbortScope, isAborted } from '../base/abort.js';
 import { sleep, type Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { EndNews, OrchestratorPort } from '../contract/orchestrator.js';
-import { logOpened, webhookNote } from '../engine/incident.js';
+import { webhookNote } from '../engine/incident.js';
+import { noteIncident } from '../engine/notes.js';
+import type { Telemetry } from '../telemetry/index.js';
 import { engineActor } from '../engine/moves.js';
 import { errorText } from '../errors/index.js';
 import { EffectKind, IncidentRecord } from '../gen/store/steplock/store/v1/step.js';
@@ -29,6 +31,7 @@ export interface CallbackSenderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
   /** Whether this node tells for that shard. */
   readonly ownsShard: (shard: number) => boolean;
   readonly findOrchestrator: (name: string) => OrchestratorPort | undefined;
@@ -196,7 +199,7 @@ export class CallbackSender {
         ],
         witness: at,
       });
-      if (result.applied) logOpened(log, record);
+      if (result.applied) noteIncident(record, this.#options);
     } catch (error) {
       log.warn({ workflow: workflow.id, cause: errorText(error) }, 'incident not opened');
     }

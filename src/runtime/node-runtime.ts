@@ -20,6 +20,7 @@ import { Batcher } from '../store/batcher.js';
 import { StoreCache } from '../store/cache.js';
 import { keys, prefixes, ranges } from '../store/keys.js';
 import type { Unit, UnitResult } from '../store/unit.js';
+import { noTelemetry } from '../telemetry/index.js';
 import { readClusterFacts, type ClusterFacts } from './cluster-records.js';
 import { Draining } from './draining.js';
 import type { Membership } from './membership.js';
@@ -249,8 +250,8 @@ export class NodeRuntime {
       report: async (workflow, report) => await engine.report(workflow, report),
       peekRecord: (workflow, step) => engine.peekRecord(workflow, step),
     };
-    const { lookMs } = this.#options;
-    const common = { store, batcher, clock, random, log, plans, cache, session };
+    const { lookMs, telemetry = noTelemetry } = this.#options;
+    const common = { store, batcher, clock, random, log, telemetry, plans, cache, session };
     const dispatcher = new Dispatcher({
       ...common,
       members,

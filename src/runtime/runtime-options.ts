@@ -7,6 +7,7 @@ import type { Intake } from '../intake/plan-intake.js';
 import type { SchemaChecker } from '../model/schema.js';
 import type { Sealer } from '../model/secret.js';
 import type { Logger } from '../log/log.js';
+import type { Telemetry } from '../telemetry/index.js';
 import type { Store } from '../store/store.js';
 
 /** See above. */
@@ -45,4 +46,6 @@ export interface NodeRuntimeOptions {
    * by in an instant, seldom. @default 1 s and 10 s
    */
   readonly lookMs?: number;
+  /** @default off */
+  readonly telemetry?: Telemetry;
 }

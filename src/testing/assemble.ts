@@ -15,6 +15,7 @@ import { NodeRuntime } from '../runtime/node-runtime.js';
 import { createSecretVault } from '../runtime/secret-vault.js';
 import { SpaceKeeper } from '../runtime/space-keeper.js';
 import { createEmbeddedStore } from '../store/embedded/index.js';
+import { noTelemetry } from '../telemetry/index.js';
 import { version } from '../version.js';
 
 /** What it is made of. */
@@ -79,9 +80,9 @@ export function assembleEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
   const { cache } = runtime;
   const space = new SpaceKeeper({ store, cache, clock, log, isKeeper: () => false, historyMs: seldomMs });
   const intake = { controllers, checker, sealer };
-  const api: Api = { runtime, store, controllers, space, intake, clock, random, log };
+  const api: Api = { runtime, store, controllers, space, intake, clock, random, log, telemetry: noTelemetry };
   const callbacks = new CallbackSender({
-    ...{ store, cache, clock, random, log, lookMs: seldomMs },
+    ...{ store, cache, clock, random, log, telemetry: noTelemetry, lookMs: seldomMs },
     commit: async (unit) => await runtime.commit(unit),
     ownsShard: (shard) => runtime.membership?.engine.ownsShard(shard) === true,
     findOrchestrator: (name) => controllers.findOrchestrator(name),

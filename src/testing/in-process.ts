@@ -89,7 +89,11 @@ async function callOnce(
   const message = overTheWire(method, handler, request);
   return answer(
     method,
-    await handler.handle(message as never, { signal, deadlineMs: api.clock.nowMs() + timeoutMs }),
+    await handler.handle(message as never, {
+      signal,
+      deadlineMs: api.clock.nowMs() + timeoutMs,
+      traceParent: '',
+    }),
   );
 }
 
@@ -102,7 +106,7 @@ async function* readStream(
 ): AsyncGenerator {
   const message = overTheWire(method, handler, request);
   const responses = handler
-    .handle(message as never, { signal, deadlineMs: Infinity })
+    .handle(message as never, { signal, deadlineMs: Infinity, traceParent: '' })
     [Symbol.asyncIterator]();
   try {
     for (;;) {

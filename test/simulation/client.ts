@@ -60,7 +60,11 @@ export class Client {
         actor: 'client',
         planHash: '',
       };
-      submitWorkflow(api, request, new AbortController().signal).then(
+      submitWorkflow(api, request, {
+        signal: new AbortController().signal,
+        deadlineMs: Infinity,
+        traceParent: '',
+      }).then(
         ({ workflow }) => {
           if (isAnswered) return;
           isAnswered = true;

@@ -93,7 +93,7 @@ export class Operator {
       resource: 'array/0',
       ...target,
     };
-    askOwner(api, call, { signal: new AbortController().signal, deadlineMs: Infinity }).then(
+    askOwner(api, call, { signal: new AbortController().signal, deadlineMs: Infinity, traceParent: '' }).then(
       () => {
         this.#view.trace(`operator: ${verb} ${id} answered`);
       },

@@ -8,6 +8,7 @@ import type { Api } from '../../src/rpc/context.js';
 import { createSchemaChecker } from '../../src/model/schema.js';
 import { stateName } from '../../src/model/workflow-state.js';
 import { CallbackSender } from '../../src/runtime/callback-sender.js';
+import { noTelemetry } from '../../src/telemetry/index.js';
 import { NodeRuntime } from '../../src/runtime/node-runtime.js';
 import { Retention } from '../../src/runtime/retention.js';
 import { SpaceKeeper } from '../../src/runtime/space-keeper.js';
@@ -86,7 +87,7 @@ export function startSimNode(options: SimNodeOptions): Api {
   const commitUnit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
   // It ends with its process, whose clock calls nobody any more.
   void new CallbackSender({
-    ...{ store, cache, clock, random, log, commit: commitUnit },
+    ...{ store, cache, clock, random, log, telemetry: noTelemetry, commit: commitUnit },
     ownsShard: (shard) => runtime.membership?.engine.ownsShard(shard) === true,
     findOrchestrator: (name) => controllers.findOrchestrator(name),
     newsOf: async (workflow, { sequence, uid, state }) =>
@@ -105,7 +106,7 @@ export function startSimNode(options: SimNodeOptions): Api {
     void new Retention({ ...common, retentionMs, archive: undefined }).run(new AbortController().signal);
   }
   const intake = { controllers, checker: runtime.checker, sealer: undefined };
-  return { runtime, store, controllers, space, intake, clock, random, log };
+  return { runtime, store, controllers, space, intake, clock, random, log, telemetry: noTelemetry };
 }
 
 function controllersOf(options: SimNodeOptions): Map<string, ControllerPort> {

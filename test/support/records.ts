@@ -183,6 +183,7 @@ export function queueItem(patch: Partial<QueueItem> = {}): QueueItem {
     childState: HeadState.UNSPECIFIED,
     childAsked: '',
     secretScope: '',
+    traceParent: '',
     ...patch,
   };
 }
@@ -233,6 +234,7 @@ export function workflowHead(patch: Partial<WorkflowHead> = {}): WorkflowHead {
     history: [],
     cancelRunning: false,
     lastLiveRevision: 0,
+    traceParent: '',
     requestId: '',
     locks: [],
     elapsedMs: 0,

@@ -52,6 +52,7 @@ import {
   workflowExists,
   writeChunks,
 } from './submit.js';
+import type { CallInfo } from '../../grpc/adapter.js';
 import { begun, extentOf, newHead } from '../../intake/new-head.js';
 import { parseSettings } from '../../intake/settings.js';
 
@@ -61,6 +62,7 @@ const emptyExtent = { chunks: 0, steps: 0, groups: 0, bytes: 0, hash: '', graphR
 export async function createWorkflow(
   api: Api,
   request: CreateWorkflowRequest,
+  { traceParent }: CallInfo,
 ): Promise<CreateWorkflowResponse> {
   const { requestId, workflowId } = request;
   checkRequestId(requestId);
@@ -76,7 +78,7 @@ export async function createWorkflow(
   const uid = newUuid(api.random);
   checkCallback(api, settings.callback);
   const nowMs = api.clock.nowMs();
-  const head = newHead({ id, uid, actor, requestId, settings, plan: emptyExtent, nowMs });
+  const head = newHead({ id, uid, actor, requestId, settings, plan: emptyExtent, nowMs, traceParent });
   const key = workflowKey(api, id);
   const result = await commitHead(api, {
     key,

@@ -32,6 +32,7 @@ import { checkId, parseStepName, parseWorkflowName } from './names.js';
 import { planWorkflow } from './preview.js';
 import { getStep, getWorkflow, listSteps, readSnapshot } from './read.js';
 import { submitWorkflow } from './submit.js';
+import { traced } from '../traced.js';
 import { askOwner, cancelsRunning, takePayload, takeSkipOutput, type VerbCall } from './verbs.js';
 import { waitWorkflow, watchWorkflow } from './watch.js';
 import { invalidField } from '../../errors/index.js';
@@ -39,12 +40,27 @@ import { invalidField } from '../../errors/index.js';
 /** See above. */
 export function workflowHandlers(api: Api): { readonly [Name in keyof WorkflowServiceService]: Handler } {
   return {
-    createWorkflow: unary(CreateWorkflowRequest, async (request) => await createWorkflow(api, request)),
+    createWorkflow: unary(
+      CreateWorkflowRequest,
+      async (request, info) =>
+        await traced(
+          api,
+          'CreateWorkflow',
+          info,
+          async (within) => await createWorkflow(api, request, within),
+        ),
+    ),
     addSteps: unary(AddStepsRequest, async (request) => await addSteps(api, request)),
     startWorkflow: unary(StartWorkflowRequest, async (request) => await startWorkflow(api, request)),
     submitWorkflow: unary(
       SubmitWorkflowRequest,
-      async (request, info) => await submitWorkflow(api, request, info.signal),
+      async (request, info) =>
+        await traced(
+          api,
+          'SubmitWorkflow',
+          info,
+          async (within) => await submitWorkflow(api, request, within),
+        ),
     ),
     planWorkflow: unary(PlanWorkflowRequest, async (request) => await planWorkflow(api, request)),
     getWorkflow: unary(GetWorkflowRequest, async (request) => await getWorkflow(api, request)),

@@ -9,6 +9,7 @@ import {
 } from '../../gen/wire/steplock/v1/workflow_service.js';
 import type { Orchestration } from '../../gen/wire/steplock/v1/plan.js';
 import type { Workflow, WorkflowSettings } from '../../gen/wire/steplock/v1/workflow.js';
+import type { CallInfo } from '../../grpc/adapter.js';
 import { uniteLocks } from '../../model/locks.js';
 import { orchestrate } from './orchestrate.js';
 import { liveRecordOf } from '../../engine/commit.js';
@@ -42,7 +43,7 @@ const inlineBytesMax = 256 * 1024;
 export async function submitWorkflow(
   api: Api,
   request: SubmitWorkflowRequest,
-  signal: AbortSignal,
+  { signal, traceParent }: CallInfo,
 ): Promise<SubmitWorkflowResponse> {
   const { requestId, workflowId } = request;
   checkRequestId(requestId);
@@ -57,7 +58,7 @@ export async function submitWorkflow(
   if (known !== undefined) return { workflow: await readSubject(api, known) };
   let submission: Submission;
   try {
-    submission = await prepareSubmission(api, { request, settings, actor, digest, signal });
+    submission = await prepareSubmission(api, { request, settings, actor, digest, signal, traceParent });
   } catch (error) {
     const earlier = isPlanned ? undefined : await findRequest(api, requestId, digest);
     if (earlier === undefined) throw error;
@@ -72,6 +73,7 @@ interface Asked {
   readonly actor: string;
   readonly digest: string;
   readonly signal: AbortSignal;
+  readonly traceParent: string;
 }
 
 async function readSubject(api: Api, { subject }: RequestRecord): Promise<Workflow> {
@@ -80,7 +82,7 @@ async function readSubject(api: Api, { subject }: RequestRecord): Promise<Workfl
 
 async function prepareSubmission(
   api: Api,
-  { request, actor, digest, signal, ...asked }: Asked,
+  { request, actor, digest, signal, traceParent, ...asked }: Asked,
 ): Promise<Submission> {
   const { requestId, workflowId, planHash } = request;
   let { settings } = asked;
@@ -109,7 +111,7 @@ async function prepareSubmission(
   const locks = locksOf(settings.locks, plan, places.steps);
   const nowMs = api.clock.nowMs();
   const all = { ...settings, locks };
-  const head = newHead({ id, uid, actor, requestId, settings: all, plan: extent, nowMs });
+  const head = newHead({ id, uid, actor, requestId, settings: all, plan: extent, nowMs, traceParent });
   return { head: begun(head, nowMs), plan, chunks, digest };
 }
 

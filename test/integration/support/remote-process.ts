@@ -13,8 +13,9 @@ import {
 import { silentLogger } from '../../../src/log/log.js';
 import { serveController } from '../../../src/remote/serve-controller.js';
 
-const say = (kind: string, { workflow, step, attempt }: CallContext, args: JsonObject = {}): void => {
-  process.stdout.write(`${JSON.stringify({ kind, workflow, step, attempt, args })}\n`);
+const say = (kind: string, context: CallContext, args: JsonObject = {}): void => {
+  const { workflow, step, attempt, traceParent } = context;
+  process.stdout.write(`${JSON.stringify({ kind, workflow, step, attempt, args, traceParent })}\n`);
 };
 
 /** Answers as the argument `how` says. */

@@ -90,6 +90,7 @@ export async function testSettings(
     retentionExportDir: undefined,
     controllersFile: undefined,
     incidentWebhook: undefined,
+    metricsListen: undefined,
     hasReflection: false,
     ...more,
   };

@@ -3,7 +3,7 @@
 /** A part of src/ (a folder, or a file at its top) by its level. */
 export const levels: readonly (readonly string[])[] = [
   ['base', 'version.ts'],
-  ['errors', 'log'],
+  ['errors', 'log', 'telemetry'],
   ['contract'],
   ['model'],
   ['builder', 'config', 'grpc', 'storage', 'store'],
@@ -11,9 +11,10 @@ export const levels: readonly (readonly string[])[] = [
   ['admission', 'conformance', 'lock', 'queue'],
   ['engine', 'intake'],
   ['dispatcher'],
-  ['controllers', 'runtime'],
+  ['controllers', 'exporters', 'runtime'],
   ['rpc'],
-  ['client', 'controller.ts', 'node.ts', 'orchestrator.ts', 'storage-controller.ts'],
+  ['client', 'controller.ts', 'node-telemetry.ts', 'orchestrator.ts', 'storage-controller.ts'],
+  ['node.ts'],
   ['testing'],
   ['cli', 'testing.ts'],
 ];

@@ -27,6 +27,7 @@ const fine: NodeSettings = {
   retentionExportDir: undefined,
   controllersFile: undefined,
   incidentWebhook: undefined,
+  metricsListen: undefined,
   hasReflection: false,
 };
 

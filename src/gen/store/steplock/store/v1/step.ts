@@ -220,6 +220,8 @@ export interface QueueItem {
   childAsked: string;
   /** Whose uid secrets are sealed for; empty for the workflow's own. */
   secretScope: string;
+  /** As in the head. */
+  traceParent: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -839,6 +841,7 @@ function createBaseQueueItem(): QueueItem {
     childState: 0,
     childAsked: "",
     secretScope: "",
+    traceParent: "",
     _unknownFields: {},
   };
 }
@@ -961,6 +964,9 @@ export const QueueItem: MessageFns<QueueItem> = {
     }
     if (message.secretScope !== "") {
       writer.uint32(314).string(message.secretScope);
+    }
+    if (message.traceParent !== "") {
+      writer.uint32(322).string(message.traceParent);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1301,6 +1307,14 @@ export const QueueItem: MessageFns<QueueItem> = {
             message.secretScope = reader.string();
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.traceParent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1377,6 +1391,7 @@ export const QueueItem: MessageFns<QueueItem> = {
     message.childState = object.childState ?? 0;
     message.childAsked = object.childAsked ?? "";
     message.secretScope = object.secretScope ?? "";
+    message.traceParent = object.traceParent ?? "";
     return message;
   },
 };

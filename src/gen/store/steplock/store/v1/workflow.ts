@@ -167,6 +167,8 @@ export interface WorkflowHead {
   formerChildren: ChildRef[];
   /** The revision of its last live record, from its end on: part of its key below ended/; 0 until then, and of a child. */
   lastLiveRevision: number;
+  /** W3C traceparent of the request that made it: its spans are a part of that. Empty for none. */
+  traceParent: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -458,6 +460,7 @@ function createBaseWorkflowHead(): WorkflowHead {
     locksGranted: false,
     formerChildren: [],
     lastLiveRevision: 0,
+    traceParent: "",
     _unknownFields: {},
   };
 }
@@ -559,6 +562,9 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     }
     if (message.lastLiveRevision !== 0) {
       writer.uint32(256).int64(message.lastLiveRevision);
+    }
+    if (message.traceParent !== "") {
+      writer.uint32(266).string(message.traceParent);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -843,6 +849,14 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
             message.lastLiveRevision = longToNumber(reader.int64());
             continue;
           }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.traceParent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -916,6 +930,7 @@ export const WorkflowHead: MessageFns<WorkflowHead> = {
     message.locksGranted = object.locksGranted ?? false;
     message.formerChildren = object.formerChildren?.map((e) => ChildRef.fromPartial(e)) || [];
     message.lastLiveRevision = object.lastLiveRevision ?? 0;
+    message.traceParent = object.traceParent ?? "";
     return message;
   },
 };
