@@ -11,8 +11,10 @@ import { prefixRange } from '../../src/store/store.js';
 /** See the head of this file. */
 export class AdmissionRules {
   readonly #server: Mvcc;
-  /** Queue keys of items whose call may be going on, by system. */
+  /** Queue keys of items whose call may be going on, by system: of those begun since its limit was lowered. */
   readonly #busy = new Map<string, Set<string>>();
+  /** The limit that each system had when it was looked at last. */
+  readonly #limits = new Map<string, number>();
 
   constructor(server: Mvcc) {
     this.#server = server;
@@ -20,15 +22,14 @@ export class AdmissionRules {
 
   /** After an item was written; `isBegun`: a new call of it begins. What is wrong, or undefined. */
   onItem(key: string, item: QueueItem, isBegun: boolean): string | undefined {
-    if (item.system === '') return undefined;
-    const busy = this.#busyOf(item.system);
-    if (item.inDoubt) busy.add(key);
-    else busy.delete(key);
     const policy = this.#policy();
+    if (item.system === '') return isBegun ? heldBy(policy, item) : undefined;
     const max = policy.limits.find(({ system }) => system === item.system)?.max ?? Infinity;
+    const busy = this.#busyOf(item.system, max);
+    if (isBegun) busy.add(key);
+    if (!item.inDoubt) busy.delete(key);
     if (isBegun && busy.size > max) return `${busy.size} calls on ${item.system}, whose limit is ${max} (11)`;
-    const isHeld = policy.holds.some(({ kind, name }) => kind === 'cluster' || name === item.system);
-    return isBegun && isHeld ? `begun while ${item.system} is held (11)` : undefined;
+    return isBegun ? heldBy(policy, item) : undefined;
   }
 
   /** After an item has gone. */
@@ -48,8 +49,11 @@ export class AdmissionRules {
     return undefined;
   }
 
-  #busyOf(system: string): Set<string> {
-    const busy = this.#busy.get(system) ?? new Set<string>();
+  /** Lowering a limit takes effect as steps end: those that had begun before are not counted. */
+  #busyOf(system: string, max: number): Set<string> {
+    const isLowered = max < (this.#limits.get(system) ?? max);
+    this.#limits.set(system, max);
+    const busy = isLowered ? new Set<string>() : (this.#busy.get(system) ?? new Set<string>());
     this.#busy.set(system, busy);
     return busy;
   }
@@ -58,4 +62,11 @@ export class AdmissionRules {
     const kv = this.#server.get(keys.policy);
     return kv === undefined ? { unitId: '', limits: [], holds: [] } : PolicyRecord.decode(kv.value);
   }
+}
+
+function heldBy(policy: PolicyRecord, { system, controller }: QueueItem): string | undefined {
+  const hold = policy.holds.find(
+    ({ kind, name }) => kind === 'cluster' || (kind === 'controller' ? name === controller : name === system),
+  );
+  return hold === undefined ? undefined : `begun while ${hold.kind} ${hold.name} is held (11)`;
 }

@@ -7,18 +7,21 @@ import type { CallContext } from '../../src/contract/index.js';
 import { OutcomeState, QueueItem, StepRecord } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState, WorkflowHead } from '../../src/gen/store/steplock/store/v1/workflow.js';
 import type { Plan } from '../../src/model/plan.js';
-import { isFinal, isRollingBack, moves, stateName } from '../../src/model/workflow-state.js';
+import { isFinal, isRollingBack, stateName } from '../../src/model/workflow-state.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
 import { keys, ranges, workflowOfKey, type WorkflowKey } from '../../src/store/keys.js';
 import { decodeRecord } from '../../src/store/records.js';
 import type { KeyValue, StoreEvent } from '../../src/store/store.js';
 import { AdmissionRules } from './admission-rules.js';
 import { History } from './history.js';
+import { misplaced } from './places.js';
+import { OwnerRules } from './owner-rules.js';
 import { missingNote } from './incident-rules.js';
 import { LockRules } from './lock-rules.js';
 import type { Effect, ModelArray } from './model-array.js';
 import type { RetentionRules } from './retention-rules.js';
 import { ObjectRules } from './object-rules.js';
+import { reachable } from './reachable.js';
 import { TreeRules } from './tree-rules.js';
 
 /** See the head of this file. */
@@ -30,6 +33,7 @@ export class Checker {
   readonly #tree: TreeRules;
   readonly #locks: LockRules;
   readonly #admission: AdmissionRules;
+  readonly owners: OwnerRules;
   readonly #heads = new Map<string, WorkflowHead>();
   readonly #records = new Map<string, StepRecord>();
   /** Undos of which a call has begun. */
@@ -46,6 +50,7 @@ export class Checker {
     this.#tree = new TreeRules(this.#history, this.#objects);
     this.#admission = new AdmissionRules(server);
     this.#locks = new LockRules(server, this.#history);
+    this.owners = new OwnerRules(server);
     server.watch(ranges.all, server.revision, (batch) => {
       for (const event of batch.events) this.#onEvent(event);
       // As of the end of the revision: what it wrote belongs together.
@@ -56,6 +61,11 @@ export class Checker {
   /** Of the workflows that there are, children included. */
   get ids(): string[] {
     return [...this.#heads.keys()];
+  }
+
+  /** Of all workflows that there ever were. */
+  get seen(): string[] {
+    return this.#history.seen;
   }
 
   /** See {@link History}. */
@@ -110,8 +120,17 @@ export class Checker {
       );
     if (kv.key.startsWith('step/')) {
       const step = place?.rest as StepId;
+      this.#onOutcome(kv.key, step);
       this.#report(`${id}/${step}`, this.#tree.onRecord(id, step, decodeRecord(StepRecord, kv)));
     }
+  }
+
+  /** Of what it was the outcome of, the item has gone in the same revision. */
+  #onOutcome(key: string, step: StepId): void {
+    const queueKey = key.replace('step/', 'queue/');
+    const item = this.#ended.get(queueKey);
+    this.#ended.delete(queueKey);
+    if (item !== undefined) this.#report('', this.owners.onOutcome(step, item));
   }
 
   #report(name: string, problem: string | undefined): void {
@@ -123,6 +142,7 @@ export class Checker {
     if (!kv.key.startsWith('queue/')) return;
     const before = this.#items.get(kv.key);
     const item = decodeRecord(QueueItem, kv);
+    this.#ended.delete(kv.key);
     this.#items.set(kv.key, item);
     const isBegun = item.attempt > (before?.attempt ?? 0) && item.claim !== undefined;
     // A repeat of a call in doubt is no new one.
@@ -135,6 +155,8 @@ export class Checker {
   }
 
   readonly #items = new Map<string, QueueItem>();
+  /** Items as they were when they left the queue. */
+  readonly #ended = new Map<string, QueueItem>();
 
   /** Before a controller is asked after a call: the asking node still has the step. */
   onAsk(context: CallContext, node: string, what: string): void {
@@ -143,6 +165,7 @@ export class Checker {
     const session = this.#server.get(keys.node(node as never))?.createRevision;
     const name = `${context.workflow}/${step} attempt ${context.attempt}`;
     this.#assert(item?.claim?.session === session, `${name}: ${what} without a valid claim (10)`);
+    this.#report(name, misplaced(this.#history, context, node));
   }
 
   /** Before a controller is called: the intent stands, the session lives, and what the step waits for is over. */
@@ -156,6 +179,7 @@ export class Checker {
     );
     const session = this.#server.get(keys.node(node as never))?.createRevision;
     this.#assert(item?.claim?.session === session, `${name}: called without a valid claim (10)`);
+    this.#report(name, misplaced(this.#history, context, node));
     this.#report(name, this.#locks.onCall(context.workflow) ?? this.#tree.onCall(context));
     if (context.direction === 'undo') this.#onUndoCall(context, name);
     else this.#onForwardCall(context, name);
@@ -199,21 +223,20 @@ export class Checker {
 
   #onUndoCall({ workflow, workflowUid, step }: CallContext, name: string): void {
     this.#begunUndos.add(`${workflowUid}/${step}`);
-    this.#assertEnded(workflow, step as StepId, name);
-  }
-
-  #assertEnded(workflow: string, step: StepId, name: string): void {
-    const item = this.itemOf(workflow, step);
+    const item = this.itemOf(workflow, step as StepId);
     this.#assert(item === undefined, `${name}: called while ${step} may still be running (5, 13)`);
   }
 
   #onEvent(event: StoreEvent): void {
     const key = event.type === 'put' ? event.kv.key : event.key;
+    this.#report('', this.owners.onEvent(event));
     const place = workflowOfKey(key);
     if (place === undefined) return;
     if (key.startsWith('head/')) this.#onHead(place.workflow.id, event);
     if (key.startsWith('step/')) this.#onRecord(key, event);
     if (key.startsWith('queue/') && event.type === 'delete') {
+      const item = this.#items.get(key);
+      if (item !== undefined) this.#ended.set(key, item);
       this.#items.delete(key);
       this.#admission.onGone(key);
     }
@@ -261,8 +284,10 @@ export class Checker {
     const before = this.#records.get(key);
     if (event.type === 'delete') this.#records.delete(key);
     else this.#records.set(key, decodeRecord(StepRecord, event.kv));
-    if (before === undefined) return;
     const workflow = workflowOfKey(key)?.workflow.id ?? '';
+    const written = this.#records.get(key);
+    if (written !== undefined) this.#history.noteRecord(workflow, written);
+    if (before === undefined) return;
     const isDeleting = this.#heads.get(workflow)?.state === HeadState.DELETING;
     const isFirm = before.state === OutcomeState.SUCCEEDED || before.state === OutcomeState.SKIPPED;
     this.#assert(!isFirm || isDeleting, `${key}: an accepted outcome was changed (2)`);
@@ -271,18 +296,4 @@ export class Checker {
   #assert(condition: boolean, message: string): void {
     if (!condition) this.#onBroken(message);
   }
-}
-
-/** States that a chain of known moves leads to: several may be committed at once. */
-function reachable(from: number): Set<number> {
-  const found = new Set<number>();
-  const stack = [from];
-  for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
-    for (const entry of moves) {
-      if (entry.from !== state || found.has(entry.to)) continue;
-      found.add(entry.to);
-      stack.push(entry.to);
-    }
-  }
-  return found;
 }

@@ -13,6 +13,7 @@ import {
   unknown,
   type CallContext,
   type ControllerPort,
+  type Done,
   type ExecuteResult,
   type MethodDefinition,
   type PollResult,
@@ -35,6 +36,8 @@ export interface Script {
   readonly fatal: '' | 'before' | 'half';
   /** How many calls of the undo fail. */
   readonly undoFailures: number;
+  /** Steps that it adds when it is done. */
+  readonly adds?: readonly JsonObject[];
 }
 
 /** Where a handler runs. */
@@ -53,6 +56,7 @@ const scriptSchema: JsonObject = {
     fatal: { enum: ['', 'before', 'half'] },
     undoFailures: { type: 'integer' },
     from: { type: 'string' },
+    adds: { type: 'array' },
   },
 };
 const outputSchema: JsonObject = {
@@ -73,7 +77,8 @@ export function createSimController(host: HandlerHost): ControllerPort {
     execute: async (context, args) => await executeMake(host, context, args as unknown as Script),
     ...extra,
   });
-  const probe = async (context: CallContext): Promise<ProbeResult> => await probeMake(host, context);
+  const probe = async (context: CallContext, args: JsonObject): Promise<ProbeResult> =>
+    await probeMake(host, context, args as unknown as Script);
   return defineController({
     kind: 'simulated',
     version: '1',
@@ -85,7 +90,7 @@ export function createSimController(host: HandlerHost): ControllerPort {
       'make-task': make({
         probe,
         execute: async (context, args) => await startTask(host, context, args as unknown as Script),
-        poll: async (context, task) => await pollTask(host, context, task),
+        poll: async (context, task, args) => await pollTask(host, context, task, args as unknown as Script),
         cancel: async () => {
           await Promise.resolve();
         },
@@ -96,7 +101,7 @@ export function createSimController(host: HandlerHost): ControllerPort {
         idempotent: true,
         execute: async (context, args) => {
           await work(host, context, args['ms'] as number);
-          return done({ object: objectOf(context) });
+          return finished(context, args as unknown as Script);
         },
       }),
       unmake: {
@@ -115,8 +120,20 @@ export function createSimController(host: HandlerHost): ControllerPort {
 /** Takes time; the process may die on the way. */
 async function work(host: HandlerHost, context: CallContext, ms: number): Promise<void> {
   if (host.network.mayCrash(host.process, `in call of ${context.step}`)) await never();
-  await sleep(host.process.clock, ms, context.signal);
+  await sleep(host.process.clock, ms + slownessMs(host), context.signal);
   if (host.network.mayCrash(host.process, `in call of ${context.step}`)) await never();
+}
+
+/** Whoever finds out that it is done says the same of it. */
+function finished(context: CallContext, { adds }: Script): Done {
+  return done({ object: objectOf(context) }, adds);
+}
+
+/** Longer than a call may take, now and then. */
+function slownessMs({ network: { scheduler, faults, count } }: HandlerHost): number {
+  if (scheduler.random.next() >= faults.slowArray) return 0;
+  count('array slow');
+  return 8_000 * scheduler.random.next();
 }
 
 async function executeMake(host: HandlerHost, context: CallContext, script: Script): Promise<ExecuteResult> {
@@ -127,7 +144,7 @@ async function executeMake(host: HandlerHost, context: CallContext, script: Scri
   if (known !== undefined && !keys.includes(known.key)) {
     return failed('Exists', 'It was made under another key', { retryable: false, effect: 'none' });
   }
-  if (known?.isWhole === true) return done({ object: objectOf(context) });
+  if (known?.isWhole === true) return finished(context, script);
   if (array.count(`fail ${context.idempotencyKey}`) <= script.failures) {
     return failed('Busy', 'Not now', { retryable: true, effect: 'none' });
   }
@@ -139,15 +156,15 @@ async function executeMake(host: HandlerHost, context: CallContext, script: Scri
   await work(host, context, script.ms);
   array.complete(context);
   if (array.count(`lost ${context.idempotencyKey}`) <= (script.lost ?? 0)) throw new Error('The line broke');
-  return done({ object: objectOf(context) });
+  return finished(context, script);
 }
 
-async function probeMake({ array }: HandlerHost, context: CallContext): Promise<ProbeResult> {
+async function probeMake({ array }: HandlerHost, context: CallContext, script: Script): Promise<ProbeResult> {
   await Promise.resolve();
   array.checkFence(context);
   if (array.count(`probe ${context.idempotencyKey}`) % 4 === 3) return unknown('Ask again');
   const object = array.objects.get(objectOf(context));
-  if (object?.isWhole === true) return done({ object: objectOf(context) });
+  if (object?.isWhole === true) return finished(context, script);
   return notDone(object === undefined ? 'none' : 'some');
 }
 
@@ -156,7 +173,7 @@ async function startTask(host: HandlerHost, context: CallContext, script: Script
   const { array, network } = host;
   array.checkFence(context);
   const task = `task-${context.idempotencyKey}-${context.attempt}`;
-  if (array.objects.get(objectOf(context))?.isWhole === true) return done({ object: objectOf(context) });
+  if (array.objects.get(objectOf(context))?.isWhole === true) return finished(context, script);
   if (script.fatal === 'before') return failed('Refused', 'Never', { retryable: false, effect: 'none' });
   const step =
     (action: () => void): (() => void) =>
@@ -174,16 +191,22 @@ async function startTask(host: HandlerHost, context: CallContext, script: Script
   const finish = step(() => {
     if (array.objects.get(objectOf(context))?.isWhole === false) array.complete(context);
   });
-  network.scheduler.after(script.ms, begin);
-  if (script.fatal !== 'half') network.scheduler.after(2 * script.ms, finish);
+  const beginMs = script.ms + slownessMs(host);
+  network.scheduler.after(beginMs, begin);
+  if (script.fatal !== 'half') network.scheduler.after(beginMs + script.ms + slownessMs(host), finish);
   return await Promise.resolve(pending(task, 50));
 }
 
-async function pollTask({ array }: HandlerHost, context: CallContext, task: string): Promise<PollResult> {
+async function pollTask(
+  { array }: HandlerHost,
+  context: CallContext,
+  task: string,
+  script: Script,
+): Promise<PollResult> {
   await Promise.resolve();
   array.checkFence(context);
   const object = array.objects.get(objectOf(context));
-  if (object?.isWhole === true) return done({ object: objectOf(context) });
+  if (object?.isWhole === true) return finished(context, script);
   // A task that stops half-way is noticed after a while.
   if (object !== undefined && array.count(`poll ${task}`) > 40) {
     return failed('Broke', 'After half of it', { retryable: false, effect: 'some' });

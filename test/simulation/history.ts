@@ -1,12 +1,12 @@
 /** What the store says of workflows, read from outside: never from what a node remembers. */
 import type { StepId } from '../../src/base/ids.js';
-import { PlanChunk } from '../../src/gen/store/steplock/store/v1/plan.js';
 import { QueueItem, StepRecord } from '../../src/gen/store/steplock/store/v1/step.js';
 import { WorkflowHead } from '../../src/gen/store/steplock/store/v1/workflow.js';
-import { planOfChunks, type Plan } from '../../src/model/plan.js';
+import type { Plan } from '../../src/model/plan.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
-import { keys, ranges, shardOf, type WorkflowKey } from '../../src/store/keys.js';
+import { keys, shardOf, type WorkflowKey } from '../../src/store/keys.js';
 import { decodeRecord, type RecordType } from '../../src/store/records.js';
+import { planInStore } from './plan-in-store.js';
 
 /** See above. */
 export class History {
@@ -14,6 +14,7 @@ export class History {
   readonly #shards: number;
   readonly #plans = new Map<string, Plan>();
   /** Of a workflow, the children that it ever had. */
+  readonly #seen = new Set<string>();
   readonly #children = new Map<string, Set<string>>();
   /** What a key held when it was read last. */
   readonly #decoded = new Map<string, { readonly revision: number; readonly record: unknown }>();
@@ -47,14 +48,24 @@ export class History {
   planOf(id: string): Plan {
     const known = this.#plans.get(id);
     if (known !== undefined) return known;
-    const { kvs } = this.server.list(ranges.chunks('plan', this.keyOf(id)));
-    const plan = planOfChunks(kvs.map((kv) => decodeRecord(PlanChunk, kv)));
+    const plan = planInStore(this.server, this.keyOf(id), this.headOf(id)?.plan?.chunks);
     this.#plans.set(id, plan);
     return plan;
   }
 
+  /** Takes note of an outcome that was written: its step may have added some. */
+  noteRecord(id: string, { added }: StepRecord): void {
+    if (added !== undefined) this.#plans.delete(id);
+  }
+
+  /** Of all workflows that there ever were. */
+  get seen(): string[] {
+    return [...this.#seen];
+  }
+
   /** Takes note of a head that was written. */
   noteHead(id: string, { parent }: WorkflowHead): void {
+    this.#seen.add(id);
     if (parent === undefined) return;
     const children = this.#children.get(parent.workflowId) ?? new Set();
     this.#children.set(parent.workflowId, children.add(id));

@@ -25,6 +25,10 @@ export class ObjectRules {
   onEnd(id: string, state = this.#history.headOf(id)?.state): string | undefined {
     const { steps } = this.#history.planOf(id);
     for (const { id: step } of steps) {
+      const outcome = this.#history.recordOf(id, step as StepId)?.state;
+      const isOver = outcome === OutcomeState.SUCCEEDED || outcome === OutcomeState.SKIPPED;
+      if (state === HeadState.SUCCEEDED && !isOver)
+        return `${id}/${step} of a workflow ${stateName(state)}: it has not succeeded (9)`;
       const missing = this.missing(id, step as StepId);
       if (missing !== undefined) return missing;
       const left = state === HeadState.ROLLED_BACK ? this.left(id, step as StepId) : undefined;

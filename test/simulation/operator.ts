@@ -2,7 +2,7 @@
 import { newUuid, type StepId } from '../../src/base/ids.js';
 import { randomBelow, type Random } from '../../src/base/random.js';
 import type { PlanStep } from '../../src/gen/store/steplock/store/v1/plan.js';
-import { PolicyRecord } from '../../src/gen/store/steplock/store/v1/cluster.js';
+import { PolicyRecord, type HoldRecord } from '../../src/gen/store/steplock/store/v1/cluster.js';
 import { IncidentRecord, OutcomeState } from '../../src/gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../../src/gen/store/steplock/store/v1/workflow.js';
 import type { Verb } from '../../src/model/verbs.js';
@@ -12,6 +12,7 @@ import { askOwner } from '../../src/rpc/workflow/verbs.js';
 import type { Mvcc } from '../../src/store/embedded/index.js';
 import { keys, ranges } from '../../src/store/keys.js';
 import type { Checker } from './checker.js';
+import type { FaultKind } from './fault-counts.js';
 import type { Scheduler } from './scheduler.js';
 
 /** What the operator sees of the world. */
@@ -22,6 +23,8 @@ export interface OperatorView {
   /** A node of those that run, at random. */
   readonly anyApi: () => Api | undefined;
   readonly trace: (line: string) => void;
+  /** Counts what he does. */
+  readonly count: (kind: FaultKind) => void;
   /** Called with what went wrong: a refusal is an answer, anything else a defect. */
   readonly onError: (what: string, error: unknown) => void;
 }
@@ -37,24 +40,43 @@ export class Operator {
   readonly #view: OperatorView;
   /** Whether two systems have limits. */
   hasLimits = false;
+  #max = { 'sys-0': 1, 'sys-1': 2 };
+  #holds: HoldRecord[] = [];
 
   constructor(view: OperatorView) {
     this.#view = view;
   }
 
-  /** Limits of two systems, and what is held. */
-  setPolicy(held: readonly string[]): void {
-    this.#view.trace(`policy: held are ${held.join(', ')}`);
-    const value = PolicyRecord.encode({
-      unitId: 'operator',
-      limits: this.hasLimits
-        ? [
-            { system: 'sys-0', limitClass: '', max: 1 },
-            { system: 'sys-1', limitClass: '', max: 2 },
-          ]
-        : [],
-      holds: held.map((name) => ({ kind: 'system', name, actor: 'operator', reason: 'because', timeMs: 1 })),
-    }).finish();
+  /** Holds something, releases everything, or changes a limit. */
+  changePolicy(): void {
+    const { scheduler, count } = this.#view;
+    const { random } = scheduler;
+    const kind = random.next();
+    if (kind < 0.4) {
+      this.#holds = [];
+    } else if (kind < 0.75) {
+      const [what = 'cluster', name = ''] = holdable[randomBelow(random, holdable.length)] ?? [];
+      this.#holds = [{ kind: what, name, actor: 'operator', reason: 'because', timeMs: 1 }];
+      count('operator: a hold placed');
+    } else {
+      this.#max = { 'sys-0': 1 + randomBelow(random, 2), 'sys-1': 1 + randomBelow(random, 3) };
+      if (this.hasLimits) count('operator: a limit changed');
+    }
+    this.#writePolicy();
+  }
+
+  /** Releases everything; limits stay. */
+  release(): void {
+    this.#holds = [];
+    this.#writePolicy();
+  }
+
+  #writePolicy(): void {
+    const holds = this.#holds;
+    this.#view.trace(`policy: held are ${holds.map(({ kind, name }) => `${kind} ${name}`).join(', ')}`);
+    const limits = Object.entries(this.#max).map(([system, max]) => ({ system, limitClass: '', max }));
+    const record = { unitId: 'operator', limits: this.hasLimits ? limits : [], holds };
+    const value = PolicyRecord.encode(record).finish();
     this.#view.server.txn({ compares: [], then: [{ type: 'put', key: keys.policy, value }], otherwise: [] });
   }
 
@@ -71,6 +93,7 @@ export class Operator {
     const steps = this.#view.checker.planOf(id).steps.filter((step) => canConcern(verb, step));
     const spec = steps[randomBelow(random, Math.max(1, steps.length))];
     if (spec === undefined) return;
+    this.#view.count('operator: a verb');
     this.ask(id, verb, targetOf(random, verb, spec), random.next() < 0.3);
   }
 
@@ -151,6 +174,13 @@ export class Operator {
     }
   }
 }
+
+const holdable = [
+  ['system', 'sys-1'],
+  ['system', 'sys-2'],
+  ['controller', 'remote'],
+  ['cluster', ''],
+] as const;
 
 const verbs: readonly Verb[] = [
   ...([

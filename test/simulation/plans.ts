@@ -2,13 +2,9 @@
 import { msToDuration } from '../../src/base/duration.js';
 import { randomBelow, type Random } from '../../src/base/random.js';
 import type { JsonObject } from '../../src/base/json.js';
-import {
-  LockMode,
-  type GroupSpec,
-  type LockSpec,
-  type StepSpec,
-} from '../../src/gen/wire/steplock/v1/plan.js';
+import { LockMode, StepSpec, type GroupSpec, type LockSpec } from '../../src/gen/wire/steplock/v1/plan.js';
 import { OnFailure, RunningSteps, type WorkflowSettings } from '../../src/gen/wire/steplock/v1/workflow.js';
+import { selectors } from './places.js';
 
 const methods = [
   'make-probed',
@@ -40,7 +36,18 @@ interface Shares {
   readonly fails: number;
   /** How many times as long its calls take: what is slow leaves an operator time to interfere. */
   readonly pace: number;
+  /** Levels of children that may hang below it. */
+  readonly levels: number;
+  /** Of calls, how many add steps when they are done. */
+  readonly adds: number;
+  /** How many steps have added each other before. */
+  readonly depth: number;
+  /** How many may run on some nodes only. */
+  readonly placed: number;
 }
+
+/** Steps that add steps that add steps. */
+const depthMax = 2;
 
 /** Draws a plan of at most so many steps; `levels`: how many levels of children may hang below it. */
 export function drawPlan(random: Random, stepsMax: number, levels: number): DrawnPlan {
@@ -51,6 +58,10 @@ export function drawPlan(random: Random, stepsMax: number, levels: number): Draw
     child: levels > 0 && random.next() < 0.6 ? 0.25 : 0,
     waits: random.next() < 0.3 ? 0.2 : 0,
     pace: random.next() < 0.3 ? 6 : 1,
+    levels,
+    adds: random.next() < 0.5 ? 0.15 : 0,
+    depth: 0,
+    placed: random.next() < 0.3 ? 0.4 : 0,
   };
   const groups: GroupSpec[] = [];
   const steps: StepSpec[] = [];
@@ -62,10 +73,7 @@ export function drawPlan(random: Random, stepsMax: number, levels: number): Draw
     if (band > 0 && random.next() < 0.3) dependsOn.push(`g${band - 1}`);
     const group = band >= 0 && random.next() < 0.5 ? `g${band}` : '';
     const spec: StepSpec = { id: `s${index}`, description: '', locks: [], group, dependsOn };
-    const kind = random.next();
-    if (kind < shares.child) steps.push(asChild(random, spec, levels - 1, shares.fails));
-    else if (kind < shares.child + shares.waits) steps.push(asWait(random, spec));
-    else steps.push(asCall(random, spec, steps, shares));
+    steps.push(drawStep(random, spec, steps, shares));
   }
   const settings = drawSettings(random);
   if (random.next() < 0.5) {
@@ -76,6 +84,26 @@ export function drawPlan(random: Random, stepsMax: number, levels: number): Draw
   const last = steps.findLast(hasObject);
   const output = last === undefined ? {} : { object: { $output: { step: last.id, pointer: '/object' } } };
   return { steps, groups, settings, output };
+}
+
+function drawStep(random: Random, spec: StepSpec, before: readonly StepSpec[], shares: Shares): StepSpec {
+  const kind = random.next();
+  if (kind < shares.child) return asChild(random, spec, shares.levels - 1, shares.fails);
+  if (kind < shares.child + shares.waits) return asWait(random, spec);
+  const step = asCall(random, spec, before, shares);
+  const nodes = selectors[randomBelow(random, selectors.length)];
+  return nodes !== undefined && random.next() < shares.placed ? { ...step, nodes } : step;
+}
+
+/** Steps that a step adds while it runs. What waits for another step of the plan is refused now and then. */
+function drawAdded(random: Random, by: string, shares: Shares): JsonObject[] {
+  const ids = Array.from({ length: 1 + randomBelow(random, 3) }, (_, index) => `${by}-x${index}`);
+  return ids.map((id, index) => {
+    const dependsOn = ids.slice(0, index).filter(() => random.next() < 0.5);
+    if (random.next() < 0.1) dependsOn.push('s0');
+    const spec: StepSpec = { id, description: '', locks: [], group: '', dependsOn };
+    return StepSpec.toJSON(drawStep(random, spec, [], shares)) as JsonObject;
+  });
 }
 
 /** Whether the step's output tells of an object. A child's does if it has a call that does. */
@@ -105,6 +133,9 @@ function asCall(random: Random, spec: StepSpec, before: readonly StepSpec[], sha
     fatal: drawFatal(random, shares.fails),
     undoFailures: random.next() < 0.15 ? randomBelow(random, 5) : 0,
     ...(from === undefined ? {} : { from: { $output: { step: from.id, pointer: '/object' } } }),
+    ...(shares.depth < depthMax && random.next() < shares.adds
+      ? { adds: drawAdded(random, spec.id, { ...shares, depth: shares.depth + 1 }) }
+      : {}),
   };
   const controller = random.next() < 0.5 ? 'local' : 'remote';
   return {

@@ -5,19 +5,36 @@ import { never, type SimNetwork } from './sim-store.js';
 
 /** Puts the network between a process and a controller that lives elsewhere. */
 export function overNetwork(port: ControllerPort, caller: SimProcess, network: SimNetwork): ControllerPort {
-  const call = async <T>(context: CallContext, make: (context: CallContext) => Promise<T>): Promise<T> => {
-    const { scheduler, mayCrash } = network;
+  const call = async <T>(
+    context: CallContext,
+    make: (context: CallContext) => Promise<T>,
+    isAsked: boolean,
+  ): Promise<T> => {
+    const { scheduler, mayCrash, count } = network;
     const { random } = scheduler;
     if (mayCrash(caller, `before remote call of ${context.step}`)) return await never();
     const { faults } = network;
     const isLost = random.next() < faults.lostRequest;
     const isUnanswered = random.next() < faults.lostReply;
+    // Only of what asks: a call itself is sent once, and gRPC does not repeat it.
+    const isTwice = isAsked && random.next() < faults.duplicate;
     const delayMs = random.next() < faults.lateRequest ? 8_000 * random.next() : 3 * random.next();
     // Beyond the network nobody hears that the caller has given up.
     const there = { ...context, signal: new AbortController().signal, progress: () => undefined };
     const answer = new Promise<T>((resolve, reject) => {
-      if (isLost) return;
+      if (isLost) {
+        count('request lost');
+        return;
+      }
+      if (isTwice) {
+        count('request and reply twice');
+        scheduler.after(delayMs + 3 * random.next(), () => {
+          make(there).catch(() => undefined);
+        });
+      }
+      if (isUnanswered) count('reply lost');
       scheduler.after(delayMs, () => {
+        if (context.signal.aborted) count('call carried out after its caller gave up');
         make(there).then(
           (value) => {
             if (isUnanswered) return;
@@ -41,15 +58,16 @@ export function overNetwork(port: ControllerPort, caller: SimProcess, network: S
   return {
     description: port.description,
     execute: async (context, method, args) =>
-      await call(context, async (there) => await port.execute(there, method, args)),
+      await call(context, async (there) => await port.execute(there, method, args), false),
     poll: async (context, method, task, args) =>
-      await call(context, async (there) => await port.poll(there, method, task, args)),
+      await call(context, async (there) => await port.poll(there, method, task, args), true),
     probe: async (context, method, args) =>
-      await call(context, async (there) => await port.probe(there, method, args)),
+      await call(context, async (there) => await port.probe(there, method, args), true),
     cancel: async (context, method, task) => {
-      await call(context, async (there) => {
+      const cancel = async (there: CallContext): Promise<void> => {
         await port.cancel(there, method, task);
-      });
+      };
+      await call(context, cancel, true);
     },
   };
 }

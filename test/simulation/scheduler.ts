@@ -31,7 +31,7 @@ export class Scheduler extends EventQueue {
 export class SimProcess {
   readonly name: string;
   readonly #scheduler: Scheduler;
-  readonly #skewMs: number;
+  #skewMs: number;
   #isDead = false;
   #stalledUntilMs = 0;
 
@@ -54,6 +54,11 @@ export class SimProcess {
   /** Stops it for a while, as SIGSTOP or a blocked event loop would: what comes meanwhile happens afterwards. */
   stall(ms: number): void {
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#scheduler.nowMs + ms);
+  }
+
+  /** Sets its wall clock that much forward or back. */
+  jump(ms: number): void {
+    this.#skewMs += ms;
   }
 
   /** Runs the function in this process after that time, if it still lives. */

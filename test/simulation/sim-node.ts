@@ -17,9 +17,10 @@ import type { Checker } from './checker.js';
 import { createSimController } from './controllers.js';
 import type { ModelArray } from './model-array.js';
 import { createPlanner, type WrittenPlan } from './planner.js';
+import { placeOf } from './places.js';
 import { overNetwork } from './remote-port.js';
 import { SimProcess } from './scheduler.js';
-import { never, SimStore, type SimNetwork } from './sim-store.js';
+import { never, resyncMs, sessionTtlMs, SimStore, type SimNetwork } from './sim-store.js';
 
 /** What a node is put into. */
 export interface SimNodeOptions {
@@ -49,6 +50,7 @@ function noRemote(): never {
 export function startSimNode(options: SimNodeOptions): Api {
   const { nodeId, process, network, shards, isTraced, trace } = options;
   const { clock } = process;
+  const place = placeOf(nodeId);
   const { random } = network.scheduler;
   const store = new SimStore(network, process);
   const log = isTraced ? tracingLogger(trace, {}) : silentLogger;
@@ -68,14 +70,15 @@ export function startSimNode(options: SimNodeOptions): Api {
     log,
     nodeId,
     address: () => '',
-    neighborhood: '',
+    neighborhood: place.neighborhood,
     version: 'simulated',
-    ttlMs: 5_000,
-    labels: {},
+    ttlMs: sessionTtlMs,
+    labels: place.labels,
     capacity: 1 + randomBelow(random, 8),
-    capacityOf: new Map(),
+    // One node in three has a bound for one of the controllers as well.
+    capacityOf: new Map(randomBelow(random, 3) === 0 ? [['local', 1 + randomBelow(random, 3)]] : []),
     shards,
-    resyncMs: 10_000,
+    resyncMs,
     controllers,
     localControllers: [...locals.keys()],
     sealer: undefined,
@@ -116,12 +119,17 @@ function controllersOf(options: SimNodeOptions): Map<string, ControllerPort> {
   const far = createSimController({
     array,
     process: beyond,
-    network: { ...network, mayCrash: () => false },
+    network: beyondCrashes(network),
   });
   return new Map([
     ['local', watched(options, local)],
     ['remote', watched(options, overNetwork(far, process, network))],
   ]);
+}
+
+/** Not a copy: the faults change while it lives. */
+function beyondCrashes(network: SimNetwork): SimNetwork {
+  return Object.create(network, { mayCrash: { value: () => false } }) as SimNetwork;
 }
 
 /** The controller, with the checker told of each call before it is made. */

@@ -1,19 +1,20 @@
-/** One simulated run: a store, a model array, one node with the shipped code, a client that submits, an operator. */
+/** One simulated run: a store, a model array, nodes with the shipped code, a client that submits, an operator. */
 import type { NodeId } from '../../src/base/ids.js';
 import { randomBelow } from '../../src/base/random.js';
 import { SteplockError } from '../../src/errors/index.js';
 import { isFinal, stateName } from '../../src/model/workflow-state.js';
-import type { Api } from '../../src/rpc/context.js';
 import { Mvcc } from '../../src/store/embedded/index.js';
 import { Checker } from './checker.js';
+import { staleKeys } from './cache-rules.js';
 import { Client } from './client.js';
+import { Cluster } from './cluster.js';
+import { noCounts, type FaultCounts } from './fault-counts.js';
 import { drawFaults, noFaults, type Faults } from './faults.js';
 import { ModelArray } from './model-array.js';
 import { Operator } from './operator.js';
 import { RetentionRules } from './retention-rules.js';
-import { Scheduler, SimProcess } from './scheduler.js';
-import { startSimNode } from './sim-node.js';
-import type { SimNetwork } from './sim-store.js';
+import { Scheduler } from './scheduler.js';
+import { resyncMs, type SimNetwork } from './sim-store.js';
 
 /** What a run is made of. */
 export interface WorldOptions {
@@ -33,9 +34,14 @@ export interface RunResult {
   readonly seed: number;
   readonly events: number;
   readonly crashes: number;
+  /** Children included. */
   readonly workflows: number;
+  /** Of all of their plans, those that steps have added included. */
+  readonly steps: number;
   /** How many workflows ended in which state. */
   readonly ends: Readonly<Record<string, number>>;
+  /** How often each kind of fault happened. */
+  readonly faults: FaultCounts;
   /** What was broken; undefined if nothing was. */
   readonly failure: string | undefined;
 }
@@ -45,12 +51,6 @@ const nodesMax = 3;
 const faultyMs = 60_000;
 const endMs = 3_600_000;
 
-interface Instance {
-  readonly process: SimProcess;
-  readonly api: Api;
-  isClosing: boolean;
-}
-
 /** See the head of this file. */
 export class World {
   readonly scheduler: Scheduler;
@@ -59,13 +59,12 @@ export class World {
   readonly checker: Checker;
   readonly network: SimNetwork;
   readonly #options: WorldOptions;
-  readonly #instances = new Map<NodeId, Instance>();
+  readonly #cluster: Cluster;
   readonly #client: Client;
   readonly #operator: Operator;
   readonly #retention: RetentionRules;
+  readonly #counts = noCounts();
   #failure: string | undefined;
-  #crashes = 0;
-  #started = 0;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -93,17 +92,28 @@ export class World {
       server: this.server,
       faults: options.faults ?? drawFaults(this.scheduler.random),
       storeStalledUntilMs: 0,
-      mayCrash: (process, point) => this.#mayCrash(process, point),
+      storeDownUntilMs: 0,
+      writer: undefined,
+      count: (kind) => {
+        this.#counts[kind] += 1;
+      },
+      mayCrash: (process, point) => this.#cluster.mayCrash(process, point),
       trace: (line) => {
         this.trace(line);
       },
     };
-    const { scheduler, server, checker } = this;
+    const { scheduler, server, checker, network, array } = this;
+    checker.owners.writer = () => network.writer;
+    const { retentionMs } = this.#retention;
+    const isTraced = options.onTrace !== undefined;
+    const parts = { network, array, checker, shards, trace: network.trace, isTraced, retentionMs };
+    this.#cluster = new Cluster(parts);
     const view = {
       scheduler,
       server,
       checker,
-      anyApi: () => this.#anyApi(),
+      anyApi: () => this.#cluster.anyApi(),
+      count: network.count,
       mayBeGone: () => this.#retention.retentionMs !== undefined,
       trace: this.network.trace,
       onError: (what: string, error: unknown) => {
@@ -128,10 +138,10 @@ export class World {
     this.trace(`faults: ${JSON.stringify(this.network.faults)}`);
     const { random } = this.scheduler;
     const nodes = 1 + randomBelow(random, nodesMax);
-    for (let index = 1; index <= nodes; index++) this.#startNode(`n${index}` as NodeId);
+    for (let index = 1; index <= nodes; index++) this.#cluster.start(`n${index}` as NodeId);
     this.#expireLeases();
     this.#operator.hasLimits = randomBelow(random, 2) === 0;
-    this.#operator.setPolicy([]);
+    this.#operator.release();
     const count = 1 + randomBelow(random, this.#options.workflowsMax);
     // All at once in one run out of two: what wants the same then comes within one transaction.
     const spreadMs = randomBelow(random, 2) === 0 ? 5 : 10_000;
@@ -140,15 +150,19 @@ export class World {
     this.#everyQuarter();
     await this.#runUntil(() => false, faultyMs);
     this.trace('the faults are over');
-    this.#operator.setPolicy([]);
-    (this.network as { faults: Faults }).faults = noFaults;
+    this.#operator.release();
+    // Whoever never hears of anything comes to the same end by listing alone.
+    const isDeaf = this.network.faults.droppedBatch === 1;
+    if (isDeaf) this.network.count('all watch events of a run lost');
+    this.network.faults = { ...noFaults, droppedBatch: isDeaf ? 1 : 0 };
     await this.#runUntil(() => this.#hasAllEnded(), faultyMs + 600_000);
     this.#operator.resolveForEver();
     await this.#runUntil(() => this.#hasAllEnded(), endMs);
     const keys = this.#client.ids.map((id) => this.checker.keyOf(id));
     await this.#runUntil(() => this.#retention.isTidy(keys), endMs + 600_000);
     if (this.#failure === undefined) this.#checkEnd();
-    for (const { process } of this.#instances.values()) process.kill();
+    if (this.#failure === undefined) await this.#checkCaches();
+    this.#cluster.kill();
     return this.#result();
   }
 
@@ -167,9 +181,11 @@ export class World {
     return {
       seed: this.#options.seed,
       events: this.scheduler.ran,
-      crashes: this.#crashes,
-      workflows: this.#client.ids.length,
+      crashes: this.#cluster.crashes,
+      workflows: this.checker.seen.length,
+      steps: this.checker.seen.reduce((sum, id) => sum + this.checker.planOf(id).steps.length, 0),
       ends,
+      faults: this.#counts,
       failure: this.#failure,
     };
   }
@@ -179,76 +195,8 @@ export class World {
     this.#failure ??= message;
   }
 
-  #mayCrash(process: SimProcess, point: string): boolean {
-    if (process.isDead) return true;
-    if (this.scheduler.random.next() >= this.network.faults.crash) return false;
-    this.trace(`${process.name} dies ${point}`);
-    this.#crashes += 1;
-    process.kill();
-    for (const [nodeId, instance] of this.#instances) {
-      if (instance.process === process) this.#startLater(nodeId);
-    }
-    return true;
-  }
-
-  #startLater(nodeId: NodeId): void {
-    this.#instances.delete(nodeId);
-    this.scheduler.after(8_000 * this.scheduler.random.next(), () => {
-      this.#startNode(nodeId);
-    });
-  }
-
-  /** A node of those that run, at random. */
-  #anyApi(): Api | undefined {
-    const apis = [...this.#instances.values()]
-      .map(({ api }) => api)
-      .filter((api) => api.runtime.facts !== undefined);
-    return apis[randomBelow(this.scheduler.random, Math.max(1, apis.length))];
-  }
-
-  /** A node is stopped in an orderly way, and started again later. */
-  #drainOne(): void {
-    const entries = [...this.#instances];
-    const [nodeId, instance] = entries[randomBelow(this.scheduler.random, Math.max(1, entries.length))] ?? [];
-    if (nodeId === undefined || instance === undefined || instance.isClosing) return;
-    instance.isClosing = true;
-    this.trace(`${instance.process.name} (${nodeId}) is told to end`);
-    const { runtime } = instance.api;
-    void runtime
-      .drain(5_000)
-      .then(async () => {
-        await runtime.close();
-      })
-      .then(() => {
-        if (instance.process.isDead) return;
-        this.trace(`${instance.process.name} has ended`);
-        instance.process.kill();
-        this.#startLater(nodeId);
-      });
-  }
-
-  #startNode(nodeId: NodeId): void {
-    this.#started += 1;
-    const { scheduler, network, array, checker } = this;
-    // One clock in four is up to half an hour off, as when nobody set it.
-    const rangeMs = randomBelow(scheduler.random, 4) === 0 ? 3_600_000 : 5_000;
-    const skewMs = rangeMs * (scheduler.random.next() - 0.5);
-    const process = new SimProcess(`${nodeId}#${this.#started}`, scheduler, skewMs);
-    this.trace(`${process.name} starts`);
-    const trace = (line: string): void => {
-      this.trace(line);
-    };
-    const isTraced = this.#options.onTrace !== undefined;
-    const { retentionMs } = this.#retention;
-    const parts = { nodeId, process, network, array, checker, shards, trace, isTraced, retentionMs };
-    const api = startSimNode(parts);
-    this.#instances.set(nodeId, { process, api, isClosing: false });
-    // It may have died before it had started.
-    if (process.isDead) this.#startLater(nodeId);
-  }
-
   #expireLeases(): void {
-    this.server.expireLeases();
+    this.#cluster.expireLeases();
     this.scheduler.after(100, () => {
       this.#expireLeases();
     });
@@ -264,10 +212,12 @@ export class World {
   #everySecond(): void {
     const { random } = this.scheduler;
     const { faults } = this.network;
-    if (random.next() < faults.drain) this.#drainOne();
-    // Somebody holds a system, or releases it.
-    if (random.next() < faults.hold) this.#operator.setPolicy(random.next() < 0.5 ? [] : ['sys-1']);
-    if (random.next() < faults.compaction) this.server.compact(this.server.revision);
+    this.#cluster.disturb();
+    if (random.next() < faults.hold) this.#operator.changePolicy();
+    if (random.next() < faults.compaction) {
+      this.server.compact(this.server.revision);
+      this.network.count('history compacted');
+    }
     this.scheduler.after(1_000, () => {
       this.#everySecond();
     });
@@ -286,6 +236,17 @@ export class World {
 
   #unended(): string[] {
     return this.checker.ids.filter((id) => !isFinal(this.checker.headOf(id)?.state ?? 0));
+  }
+
+  /** What a cache has wrong now and still has wrong after two lists, it will have wrong for ever. */
+  async #checkCaches(): Promise<void> {
+    if (this.#counts['watch events lost'] === 0) return;
+    const stale = (): string[] => this.#cluster.apis.flatMap((api) => staleKeys(this.server, api));
+    const before = new Set(stale());
+    if (before.size === 0) return;
+    await this.#runUntil(() => false, this.scheduler.nowMs + 2.5 * resyncMs);
+    const left = stale().find((line) => before.has(line));
+    if (left !== undefined) this.#fail(`a cache has ${left} (8)`);
   }
 
   #checkEnd(): void {

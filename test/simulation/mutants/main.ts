@@ -1,67 +1,65 @@
 /**
- * `npm run sim:mutants -- [--seeds N] [--only TEXT]`: puts each defect into a copy of the code and runs seeds until one is
- * found broken. Fails when a defect is not found.
+ * `npm run sim:mutants`: puts each defect into a copy of the code and runs seeds until one is found broken. Ends with 0 when all
+ * were found, with 1 when one survives, with 2 when it was called wrongly.
  */
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { availableParallelism } from 'node:os';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { Progress } from '../progress.js';
 import { mutants, type Mutant } from './mutants.js';
+import { runMutant, type MutantResult } from './run-mutant.js';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-
-/** Runs the mutant; gives what was found, or undefined. */
-export function runMutant(
-  { file, find, replace, args: more = [] }: Mutant,
-  seeds: number,
-): string | undefined {
-  const copy = mkdtempSync(join(tmpdir(), 'steplock-mutant-'));
-  try {
-    for (const name of ['src', 'test/simulation', 'plugins', 'package.json', 'tsconfig.json']) {
-      cpSync(join(root, name), join(copy, name), { recursive: true });
-    }
-    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-    const path = join(copy, file);
-    const parts = readFileSync(path, 'utf8').split(find);
-    if (parts.length !== 2) throw new Error(`${file} does not have the text of the mutant exactly once`);
-    writeFileSync(path, parts.join(replace));
-    const args = [
-      '--import',
-      'tsx',
-      'test/simulation/main.ts',
-      '--seeds',
-      String(seeds),
-      '--until-broken',
-      ...more,
-    ];
-    const { stdout, stderr, status } = spawnSync(process.execPath, args, {
-      cwd: copy,
-      encoding: 'utf8',
-      timeout: 600_000,
-    });
-    if (status === 0) return undefined;
-    return (
-      stdout.split('\n').find((line) => line.startsWith('seed ')) ??
-      `the run broke off: ${stderr.slice(0, 500)}`
-    );
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-  }
+interface Options {
+  readonly seeds: number;
+  readonly only: string;
+  readonly jobs: number;
 }
 
-if (import.meta.url === `file://${process.argv[1] ?? ''}`) {
-  const { values } = parseArgs({
-    options: { seeds: { type: 'string', default: '1000' }, only: { type: 'string', default: '' } },
-  });
-  let missed = 0;
-  for (const mutant of mutants.filter(({ name }) => name.includes(values.only))) {
-    const found = runMutant(mutant, Number(values.seeds));
-    if (found === undefined) missed += 1;
-    process.stdout.write(
-      `${found === undefined ? 'MISSED' : 'found '}  ${mutant.name}${found === undefined ? '' : `: ${found}`}\n`,
-    );
+function wholeNumber(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(text);
+}
+
+const command = new Command('npm run sim:mutants --')
+  .description('Puts defects into copies of the code, one at a time, which the simulation must find')
+  .option('--seeds <n>', 'at most so many seeds for each', wholeNumber, 1_000)
+  .option('--only <text>', 'only those with this text in their names', '')
+  .option('--jobs <n>', 'so many at once; default: the number of cores', wholeNumber, availableParallelism())
+  .addHelpText('after', '\nExit codes: 0 all found, 1 one survives, 2 called wrongly.')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .allowExcessArguments(false)
+  .parse();
+
+process.exitCode = await run(command.opts<Options>());
+
+async function run({ seeds, only, jobs }: Options): Promise<number> {
+  const chosen = mutants.filter(({ name }) => name.includes(only));
+  if (chosen.length === 0) {
+    process.stderr.write(`No mutant has "${only}" in its name\n`);
+    return 2;
   }
-  process.exitCode = missed === 0 ? 0 : 1;
+  const results = new Map<Mutant, MutantResult>();
+  const progress = new Progress(chosen.length, 'mutants');
+  const waiting = [...chosen];
+  const drive = async (): Promise<void> => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      results.set(mutant, await runMutant(mutant, seeds));
+      progress.show(results.size, mutant.name);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, chosen.length) }, drive));
+  progress.clear();
+  const table = new Table({
+    head: ['mutant', 'seed', 'seeds run', 'broken'],
+    wordWrap: true,
+    colWidths: [50, 7, 11, 80],
+    style: { head: [], border: [] },
+  });
+  for (const mutant of chosen) {
+    const { seeds: ran, found } = results.get(mutant) ?? { seeds: 0, found: undefined };
+    table.push([mutant.name, found?.seed ?? '-', ran, found?.failure ?? 'SURVIVES']);
+  }
+  const survivors = chosen.filter((mutant) => results.get(mutant)?.found === undefined);
+  process.stdout.write(`${table.toString()}\n${chosen.length} mutants, ${survivors.length} survive\n`);
+  return survivors.length === 0 ? 0 : 1;
 }

@@ -79,9 +79,13 @@ class SweepRun {
       server: this.#server,
       faults: noFaults,
       storeStalledUntilMs: 0,
+      storeDownUntilMs: 0,
+      writer: undefined,
+      count: () => undefined,
       mayCrash: (process, point) => this.#mayStop(process, point, stopAt),
       trace: this.#trace,
     };
+    this.#checker.owners.writer = () => this.#network.writer;
     const view = {
       scheduler,
       server: this.#server,
@@ -92,6 +96,7 @@ class SweepRun {
       onError: (what: string, error: unknown) => {
         this.#trace(`${what}: ${String(error)}`);
       },
+      count: () => undefined,
       mayBeGone: () => false,
       fail,
     };
@@ -103,7 +108,7 @@ class SweepRun {
     this.#startNode('n1');
     this.#expireLeases();
     this.#operator.hasLimits = this.#golden.hasLimits === true;
-    this.#operator.setPolicy([]);
+    this.#operator.release();
     for (const [index, plan] of this.#golden.plans.entries())
       this.#client.send(plan, `w${index}`, 100 * index);
     this.#react();
