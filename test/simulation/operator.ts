@@ -40,6 +40,8 @@ export class Operator {
   readonly #view: OperatorView;
   /** Whether two systems have limits. */
   hasLimits = false;
+  /** Whether he has ever asked for a workflow to be deleted. */
+  hasDeleted = false;
   #max = { 'sys-0': 1, 'sys-1': 2 };
   #holds: HoldRecord[] = [];
 
@@ -94,6 +96,7 @@ export class Operator {
     const spec = steps[randomBelow(random, Math.max(1, steps.length))];
     if (spec === undefined) return;
     this.#view.count('operator: a verb');
+    this.hasDeleted ||= verb === 'delete';
     this.ask(id, verb, targetOf(random, verb, spec), random.next() < 0.3);
   }
 

@@ -114,7 +114,7 @@ export class World {
       checker,
       anyApi: () => this.#cluster.anyApi(),
       count: network.count,
-      mayBeGone: () => this.#retention.retentionMs !== undefined,
+      mayBeGone: () => this.#retention.retentionMs !== undefined || this.#operator.hasDeleted,
       trace: this.network.trace,
       onError: (what: string, error: unknown) => {
         this.#expectRefusal(what, error);
