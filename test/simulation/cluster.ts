@@ -6,7 +6,7 @@ import { keys } from '../../src/store/keys.js';
 import { kindOfDeath } from './fault-counts.js';
 import { SimProcess } from './scheduler.js';
 import { startSimNode, type SimNodeOptions } from './sim-node.js';
-import type { SimNetwork } from './sim-store.js';
+import { sessionTtlMs, type SimNetwork } from './sim-store.js';
 
 /** What its nodes are put into. */
 export type ClusterOptions = Omit<SimNodeOptions, 'nodeId' | 'process'>;
@@ -22,6 +22,8 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #network: SimNetwork;
   readonly #instances = new Map<NodeId, Instance>();
+  /** Until when each node may not know that its lease was taken away. */
+  readonly #unawareUntilMs = new Map<string, number>();
   #started = 0;
   #crashes = 0;
 
@@ -33,6 +35,11 @@ export class Cluster {
   /** How many nodes have died. */
   get crashes(): number {
     return this.#crashes;
+  }
+
+  /** Whether the node's lease was taken away so recently that its own deadline is still to come. */
+  isUnawares(nodeId: string): boolean {
+    return this.#network.scheduler.nowMs < (this.#unawareUntilMs.get(nodeId) ?? 0);
   }
 
   /** A node of those that run, at random. */
@@ -89,9 +96,10 @@ export class Cluster {
     if (random.next() < faults.lostLease) {
       const [nodeId, instance] = this.#anyEntry() ?? [];
       const lease = nodeId === undefined ? undefined : server.get(keys.node(nodeId))?.lease;
-      if (lease !== undefined && instance !== undefined) {
+      if (nodeId !== undefined && lease !== undefined && instance !== undefined) {
         this.#options.trace(`${instance.process.name} loses its lease`);
         count('lease of a living node gone');
+        this.#unawareUntilMs.set(nodeId, scheduler.nowMs + sessionTtlMs);
         server.revokeLease(lease);
       }
     }

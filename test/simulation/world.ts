@@ -108,6 +108,7 @@ export class World {
     const isTraced = options.onTrace !== undefined;
     const parts = { network, array, checker, shards, trace: network.trace, isTraced, retentionMs };
     this.#cluster = new Cluster(parts);
+    checker.isUnawares = (node) => this.#cluster.isUnawares(node);
     const view = {
       scheduler,
       server,
@@ -182,8 +183,8 @@ export class World {
       seed: this.#options.seed,
       events: this.scheduler.ran,
       crashes: this.#cluster.crashes,
-      workflows: this.checker.seen.length,
-      steps: this.checker.seen.reduce((sum, id) => sum + this.checker.planOf(id).steps.length, 0),
+      workflows: this.checker.history.seen.length,
+      steps: this.checker.history.seen.reduce((sum, id) => sum + this.checker.planOf(id).steps.length, 0),
       ends,
       faults: this.#counts,
       failure: this.#failure,
@@ -252,7 +253,7 @@ export class World {
   #checkEnd(): void {
     if (this.#client.isWaiting) this.#fail('a submission was never answered (7)');
     for (const id of this.#unended()) {
-      this.trace(this.checker.describe(id));
+      this.trace(this.checker.history.describe(id));
       this.#fail(`${id} stands still (7)`);
     }
     this.checker.checkEnd(this.#client.ids);

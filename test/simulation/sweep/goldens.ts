@@ -5,7 +5,7 @@
 import type { StepId } from '../../../src/base/ids.js';
 import type { JsonObject } from '../../../src/base/json.js';
 import { HeadState } from '../../../src/gen/store/steplock/store/v1/workflow.js';
-import type { GroupSpec, LockSpec, StepSpec } from '../../../src/gen/wire/steplock/v1/plan.js';
+import { StepSpec, type GroupSpec, type LockSpec } from '../../../src/gen/wire/steplock/v1/plan.js';
 import { OnFailure, WorkflowSettings } from '../../../src/gen/wire/steplock/v1/workflow.js';
 import type { Checker } from '../checker.js';
 import type { Operator } from '../operator.js';
@@ -79,6 +79,8 @@ function childOf(steps: StepSpec[], said: Partial<WorkflowSettings> = {}): Writt
 }
 
 const breaks = { fatal: 'half' };
+const added = (id: string, dependsOn: string[] = [], more: More = {}): JsonObject =>
+  StepSpec.toJSON(step(id, dependsOn, more)) as JsonObject;
 const exclusive = (resource: string): LockSpec[] => [{ resource, mode: 1 }];
 const many = (count: number, make: (index: number) => StepSpec): StepSpec[] =>
   Array.from({ length: count }, (_, index) => make(index));
@@ -229,6 +231,32 @@ export const goldens: readonly Golden[] = [
     name: 'signal',
     plans: [planOf([step('a'), signal('go', ['a']), step('b', ['go'])])],
     reactions: [sendsEarly],
+  },
+  {
+    name: 'dynamic step',
+    plans: [
+      planOf(
+        [
+          step('a', [], {
+            group: 'g',
+            args: { adds: [added('a-x', [], { controller: 'remote' }), added('a-y', ['a-x'])] },
+          }),
+          step('b', ['g']),
+        ],
+        {},
+        [{ id: 'g', dependsOn: [] }],
+      ),
+    ],
+  },
+  {
+    name: 'dynamic step rolled back',
+    plans: [
+      planOf(
+        [step('a', [], { group: 'g', args: { adds: [added('a-x')] } }), step('b', ['g'], { args: breaks })],
+        {},
+        [{ id: 'g', dependsOn: [] }],
+      ),
+    ],
   },
   {
     name: 'cancel, keeping',
