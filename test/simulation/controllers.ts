@@ -183,6 +183,7 @@ async function startTask(host: HandlerHost, context: CallContext, script: Script
       } catch (error) {
         // A newer attempt has raised the fence: this task is over.
         if (!(error instanceof SteplockError)) throw error;
+        array.count(`ended ${task}`);
       }
     };
   const begin = step(() => {
@@ -207,9 +208,11 @@ async function pollTask(
   array.checkFence(context);
   const object = array.objects.get(objectOf(context));
   if (object?.isWhole === true) return finished(context, script);
-  // A task that stops half-way is noticed after a while.
-  if (object !== undefined && array.count(`poll ${task}`) > 40) {
-    return failed('Broke', 'After half of it', { retryable: false, effect: 'some' });
+  // A task that stops half-way is noticed after a while; one that is only slow may still take effect.
+  const isStuck = script.fatal === 'half' && object !== undefined && array.count(`poll ${task}`) > 40;
+  if (isStuck || array.countOf(`ended ${task}`) > 0) {
+    const effect = object === undefined ? 'none' : 'some';
+    return failed('Broke', 'After half of it', { retryable: false, effect });
   }
   return pending(task, 100);
 }

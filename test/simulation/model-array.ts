@@ -82,6 +82,11 @@ export class ModelArray {
     return count;
   }
 
+  /** How often the thing has happened so far. */
+  countOf(thing: string): number {
+    return this.#counts.get(thing) ?? 0;
+  }
+
   #note(kind: Effect['kind'], object: string, context: CallContext): void {
     const effect = { timeMs: this.#nowMs(), kind, object, context };
     this.log.push(effect);

@@ -147,8 +147,8 @@ export const mutants: readonly Mutant[] = [
     file: 'src/engine/commit.ts',
     edits: [
       [
-        'isUnchanged(stepKey, change.former?.revision ?? 0),\n      );\n      if (change.former',
-        ');\n      if (change.former',
+        'isAbsent(keys.queue(key, change.step)),\n    isUnchanged(stepKey, change.former?.revision ?? 0),',
+        'isAbsent(keys.queue(key, change.step)),',
       ],
     ],
   },
