@@ -19,7 +19,7 @@ const mochaSuites = {
   conformance: { minutes: 7, files: ['test/conformance/**/*.test.ts'] },
   // A vCenter simulator is built first.
   vsphere: { minutes: 3, files: ['test/vsphere/**/*.test.ts'], prepare: ensureVCenter },
-  e2e: { minutes: 12, files: ['test/e2e/**/*.test.ts'] },
+  e2e: { minutes: 16, files: ['test/e2e/**/*.test.ts'] },
   chaos: { minutes: 15, files: ['test/chaos/**/*.test.ts'] },
 };
 const commandSuites = {
