@@ -156,7 +156,7 @@ export class World {
     const isDeaf = this.network.faults.droppedBatch === 1;
     if (isDeaf) this.network.count('all watch events of a run lost');
     this.network.faults = { ...noFaults, droppedBatch: isDeaf ? 1 : 0 };
-    await this.#runUntil(() => this.#hasAllEnded(), faultyMs + 600_000);
+    await this.#runUntil(() => this.#hasAllEnded(), faultyMs + 90_000);
     this.#operator.resolveForEver();
     await this.#runUntil(() => this.#hasAllEnded(), endMs);
     const keys = this.#client.ids.map((id) => this.checker.keyOf(id));
