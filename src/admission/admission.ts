@@ -4,7 +4,12 @@
  * a node believes. The step's item names its slots, and whoever records that its call has ended deletes them with it.
  */
 import type { Clock } from '../base/clock.js';
-import { PolicyRecord, type HoldRecord } from '../gen/store/steplock/store/v1/cluster.js';
+import {
+  PermitRecord,
+  PolicyRecord,
+  type HoldRecord,
+  type LimitRecord,
+} from '../gen/store/steplock/store/v1/cluster.js';
 import type { QueueItem } from '../gen/store/steplock/store/v1/step.js';
 import { weightOf } from '../cluster/rendezvous.js';
 import type { StoreCache } from '../store/cache.js';
@@ -17,6 +22,9 @@ import { describeHold, holdOn, isAbout, limitsFor, type Governed } from './polic
 export type Admitted =
   | { readonly ok: true; readonly permits: readonly string[]; readonly guards: readonly Compare[] }
   | { readonly ok: false; readonly waitsFor: string };
+
+/** What keeps a step from starting. */
+export type Block = { readonly hold: HoldRecord } | { readonly limit: LimitRecord };
 
 /** Over how long what a hold kept back is started once it is released. */
 const rampMs = 10_000;
@@ -84,13 +92,33 @@ export class Admission {
 
   /** What the step waits for as far as limits and holds go; undefined if for nothing. */
   waitsFor(item: QueueItem): string | undefined {
+    const block = this.blockOf(item);
+    if (block === undefined) return undefined;
+    if ('hold' in block) return describeHold(block.hold);
+    const { system, limitClass, max } = block.limit;
+    return limitText(system, limitClass, max);
+  }
+
+  /** The hold, or the limit that has no free slot, which keeps the step from starting; undefined if none does. */
+  blockOf(item: QueueItem): Block | undefined {
     const hold = holdOn(this.#policy, item);
-    if (hold !== undefined) return describeHold(hold);
+    if (hold !== undefined) return { hold };
     if (item.permits.length > 0) return undefined;
-    const full = limitsFor(this.#policy, item).find(
+    const limit = limitsFor(this.#policy, item).find(
       ({ system, limitClass, max }) => this.#freeSlot('', system, limitClass, max) === undefined,
     );
-    return full === undefined ? undefined : limitText(full.system, full.limitClass, full.max);
+    return limit === undefined ? undefined : { limit };
+  }
+
+  /** Queue keys of the steps that use the slots of a limit, so many at most. */
+  usersOf({ system, limitClass, max }: LimitRecord, most: number): string[] {
+    const users: string[] = [];
+    for (let slot = 0; slot < max && users.length < most; slot++) {
+      const kv = this.#cache.get(keys.permit(system, limitClass, slot));
+      const permit = kv === undefined ? undefined : readRecord(PermitRecord, kv);
+      if (permit !== undefined) users.push(permit.step);
+    }
+    return users;
   }
 
   /** Whether a hold keeps the step from starting. */

@@ -10,6 +10,7 @@ import { addAgentCommand } from './agent-command.js';
 import { addStepCommands } from './step-commands.js';
 import { addClusterCommands } from './cluster-commands.js';
 import { addAdmissionCommands } from './admission-commands.js';
+import { addExplainCommand } from './explain-command.js';
 import { addLockCommands } from './lock-commands.js';
 import { addNodeCommands } from './node-commands.js';
 import { UsageError, type CliContext } from './context.js';
@@ -53,6 +54,7 @@ function createProgram(context: CliContext): Command {
     program.command('step').description('look at steps, retry, skip and approve them'),
     context,
   );
+  addExplainCommand(program, context);
   addClusterCommands(program, context);
   addNodeCommands(program, context);
   addLockCommands(program, context);

@@ -5,6 +5,7 @@ import {
   CancelWorkflowRequest,
   CreateWorkflowRequest,
   DeleteWorkflowRequest,
+  ExplainWorkflowRequest,
   GetStepRequest,
   GetWorkflowRequest,
   ListStepsRequest,
@@ -27,6 +28,7 @@ import type { Workflow } from '../../gen/wire/steplock/v1/workflow.js';
 import { stream, unary, type CallInfo, type Handler } from '../../grpc/adapter.js';
 import type { Api } from '../context.js';
 import { addSteps, createWorkflow, startWorkflow } from './draft.js';
+import { explainWorkflow } from './explain.js';
 import { listWorkflows } from './list.js';
 import { checkId, parseStepName, parseWorkflowName } from './names.js';
 import { planWorkflow } from './preview.js';
@@ -69,6 +71,7 @@ export function workflowHandlers(api: Api): { readonly [Name in keyof WorkflowSe
     waitWorkflow: unary(WaitWorkflowRequest, async (request, info) => await waitWorkflow(api, request, info)),
     listSteps: unary(ListStepsRequest, async (request) => await listSteps(api, request)),
     getStep: unary(GetStepRequest, async (request) => await getStep(api, request)),
+    explainWorkflow: unary(ExplainWorkflowRequest, async (request) => await explainWorkflow(api, request)),
     ...verbHandlers(api),
   };
 }

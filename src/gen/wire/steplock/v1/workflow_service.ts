@@ -19,6 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.js";
 import { Struct } from "../../google/protobuf/struct.js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { GroupSpec, Orchestration, Plan, StepSpec } from "./plan.js";
 import {
   RunningSteps,
@@ -98,6 +99,170 @@ export function watchEventToJSON(object: WatchEvent): string {
     case WatchEvent.DELETED:
       return "WATCH_EVENT_DELETED";
     case WatchEvent.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What something waits for. */
+export const WaitKind = {
+  /** UNSPECIFIED - Not used. */
+  UNSPECIFIED: 0,
+  /** STEPS - Steps before it, or undos of what rests on it. */
+  STEPS: 1,
+  /** LOCK - A lock that another workflow has or wants before it. */
+  LOCK: 2,
+  /** LIMIT - A free slot of a limited system. */
+  LIMIT: 3,
+  /** HOLD - A hold of its system, its controller or the cluster. */
+  HOLD: 4,
+  /** SLOT - A node's free slot. */
+  SLOT: 5,
+  /** NODE - A node that fits its neighborhood and labels. */
+  NODE: 6,
+  /** CONTROLLER - A node, or a registration, that has its controller. */
+  CONTROLLER: 7,
+  /** TIME - A time: its start, or its next attempt. */
+  TIME: 8,
+  /** APPROVAL - A person who approves or rejects. */
+  APPROVAL: 9,
+  /** SIGNAL - A message. */
+  SIGNAL: 10,
+  /** CHILD - The workflow that it has started. */
+  CHILD: 11,
+  /** INCIDENT - A person who resolves an incident. */
+  INCIDENT: 12,
+  /** RESUME - Somebody who resumes it. */
+  RESUME: 13,
+  /** START - Somebody who starts it: it is a draft. */
+  START: 14,
+  /** CALL - A call that is going on, or its external task. */
+  CALL: 15,
+  /** OWNER - The owner of its shard, who is about to move it. */
+  OWNER: 16,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type WaitKind = typeof WaitKind[keyof typeof WaitKind];
+
+export namespace WaitKind {
+  export type UNSPECIFIED = typeof WaitKind.UNSPECIFIED;
+  export type STEPS = typeof WaitKind.STEPS;
+  export type LOCK = typeof WaitKind.LOCK;
+  export type LIMIT = typeof WaitKind.LIMIT;
+  export type HOLD = typeof WaitKind.HOLD;
+  export type SLOT = typeof WaitKind.SLOT;
+  export type NODE = typeof WaitKind.NODE;
+  export type CONTROLLER = typeof WaitKind.CONTROLLER;
+  export type TIME = typeof WaitKind.TIME;
+  export type APPROVAL = typeof WaitKind.APPROVAL;
+  export type SIGNAL = typeof WaitKind.SIGNAL;
+  export type CHILD = typeof WaitKind.CHILD;
+  export type INCIDENT = typeof WaitKind.INCIDENT;
+  export type RESUME = typeof WaitKind.RESUME;
+  export type START = typeof WaitKind.START;
+  export type CALL = typeof WaitKind.CALL;
+  export type OWNER = typeof WaitKind.OWNER;
+  export type UNRECOGNIZED = typeof WaitKind.UNRECOGNIZED;
+}
+
+export function waitKindFromJSON(object: any): WaitKind {
+  switch (object) {
+    case 0:
+    case "WAIT_KIND_UNSPECIFIED":
+      return WaitKind.UNSPECIFIED;
+    case 1:
+    case "WAIT_KIND_STEPS":
+      return WaitKind.STEPS;
+    case 2:
+    case "WAIT_KIND_LOCK":
+      return WaitKind.LOCK;
+    case 3:
+    case "WAIT_KIND_LIMIT":
+      return WaitKind.LIMIT;
+    case 4:
+    case "WAIT_KIND_HOLD":
+      return WaitKind.HOLD;
+    case 5:
+    case "WAIT_KIND_SLOT":
+      return WaitKind.SLOT;
+    case 6:
+    case "WAIT_KIND_NODE":
+      return WaitKind.NODE;
+    case 7:
+    case "WAIT_KIND_CONTROLLER":
+      return WaitKind.CONTROLLER;
+    case 8:
+    case "WAIT_KIND_TIME":
+      return WaitKind.TIME;
+    case 9:
+    case "WAIT_KIND_APPROVAL":
+      return WaitKind.APPROVAL;
+    case 10:
+    case "WAIT_KIND_SIGNAL":
+      return WaitKind.SIGNAL;
+    case 11:
+    case "WAIT_KIND_CHILD":
+      return WaitKind.CHILD;
+    case 12:
+    case "WAIT_KIND_INCIDENT":
+      return WaitKind.INCIDENT;
+    case 13:
+    case "WAIT_KIND_RESUME":
+      return WaitKind.RESUME;
+    case 14:
+    case "WAIT_KIND_START":
+      return WaitKind.START;
+    case 15:
+    case "WAIT_KIND_CALL":
+      return WaitKind.CALL;
+    case 16:
+    case "WAIT_KIND_OWNER":
+      return WaitKind.OWNER;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return WaitKind.UNRECOGNIZED;
+  }
+}
+
+export function waitKindToJSON(object: WaitKind): string {
+  switch (object) {
+    case WaitKind.UNSPECIFIED:
+      return "WAIT_KIND_UNSPECIFIED";
+    case WaitKind.STEPS:
+      return "WAIT_KIND_STEPS";
+    case WaitKind.LOCK:
+      return "WAIT_KIND_LOCK";
+    case WaitKind.LIMIT:
+      return "WAIT_KIND_LIMIT";
+    case WaitKind.HOLD:
+      return "WAIT_KIND_HOLD";
+    case WaitKind.SLOT:
+      return "WAIT_KIND_SLOT";
+    case WaitKind.NODE:
+      return "WAIT_KIND_NODE";
+    case WaitKind.CONTROLLER:
+      return "WAIT_KIND_CONTROLLER";
+    case WaitKind.TIME:
+      return "WAIT_KIND_TIME";
+    case WaitKind.APPROVAL:
+      return "WAIT_KIND_APPROVAL";
+    case WaitKind.SIGNAL:
+      return "WAIT_KIND_SIGNAL";
+    case WaitKind.CHILD:
+      return "WAIT_KIND_CHILD";
+    case WaitKind.INCIDENT:
+      return "WAIT_KIND_INCIDENT";
+    case WaitKind.RESUME:
+      return "WAIT_KIND_RESUME";
+    case WaitKind.START:
+      return "WAIT_KIND_START";
+    case WaitKind.CALL:
+      return "WAIT_KIND_CALL";
+    case WaitKind.OWNER:
+      return "WAIT_KIND_OWNER";
+    case WaitKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -528,6 +693,45 @@ export interface GetStepRequest {
 export interface GetStepResponse {
   /** The step. */
   step?: Step | undefined;
+}
+
+/** Request of ExplainWorkflow. */
+export interface ExplainWorkflowRequest {
+  /** The workflow, `workflows/{workflow}`, or one of its steps, `workflows/{workflow}/steps/{step}`. */
+  name: string;
+}
+
+/** Response of ExplainWorkflow. */
+export interface ExplainWorkflowResponse {
+  /**
+   * What each part waits for, the workflow itself first, then its steps in the order of the plan; at most 200. None: it
+   * has ended.
+   */
+  waits: Wait[];
+  /** Whether there are more. */
+  truncated: boolean;
+}
+
+/** What a workflow or a step waits for. */
+export interface Wait {
+  /** `workflows/{workflow}` or `workflows/{workflow}/steps/{step}`. */
+  subject: string;
+  /** What it is. */
+  kind: WaitKind;
+  /** In one line, for people. */
+  text: string;
+  /** Who or what it waits for: names of steps, workflows, incidents, nodes; a lock's resource; a system; at most 20. */
+  holders: string[];
+  /** Since when. */
+  since?:
+    | Date
+    | undefined;
+  /** Until when, if that is known. */
+  until?:
+    | Date
+    | undefined;
+  /** Commands that move it, as one would type them; empty where nobody needs to. */
+  commands: string[];
 }
 
 /** Request of DeleteWorkflow. */
@@ -5073,6 +5277,323 @@ export const GetStepResponse: MessageFns<GetStepResponse> = {
   },
 };
 
+function createBaseExplainWorkflowRequest(): ExplainWorkflowRequest {
+  return { name: "" };
+}
+
+export const ExplainWorkflowRequest: MessageFns<ExplainWorkflowRequest> = {
+  encode(message: ExplainWorkflowRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainWorkflowRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainWorkflowRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainWorkflowRequest {
+    return { name: isSet(object.name) ? globalThis.String(object.name) : "" };
+  },
+
+  toJSON(message: ExplainWorkflowRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainWorkflowRequest>): ExplainWorkflowRequest {
+    return ExplainWorkflowRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainWorkflowRequest>): ExplainWorkflowRequest {
+    const message = createBaseExplainWorkflowRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseExplainWorkflowResponse(): ExplainWorkflowResponse {
+  return { waits: [], truncated: false };
+}
+
+export const ExplainWorkflowResponse: MessageFns<ExplainWorkflowResponse> = {
+  encode(message: ExplainWorkflowResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.waits) {
+      Wait.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(16).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainWorkflowResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainWorkflowResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.waits.push(Wait.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainWorkflowResponse {
+    return {
+      waits: globalThis.Array.isArray(object?.waits) ? object.waits.map((e: any) => Wait.fromJSON(e)) : [],
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+    };
+  },
+
+  toJSON(message: ExplainWorkflowResponse): unknown {
+    const obj: any = {};
+    if (message.waits?.length) {
+      obj.waits = message.waits.map((e) => Wait.toJSON(e));
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainWorkflowResponse>): ExplainWorkflowResponse {
+    return ExplainWorkflowResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainWorkflowResponse>): ExplainWorkflowResponse {
+    const message = createBaseExplainWorkflowResponse();
+    message.waits = object.waits?.map((e) => Wait.fromPartial(e)) || [];
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
+function createBaseWait(): Wait {
+  return { subject: "", kind: 0, text: "", holders: [], since: undefined, until: undefined, commands: [] };
+}
+
+export const Wait: MessageFns<Wait> = {
+  encode(message: Wait, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subject !== "") {
+      writer.uint32(10).string(message.subject);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    for (const v of message.holders) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(42).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(toTimestamp(message.until), writer.uint32(50).fork()).join();
+    }
+    for (const v of message.commands) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Wait {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWait();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.holders.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.until = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.commands.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Wait {
+    return {
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      kind: isSet(object.kind) ? waitKindFromJSON(object.kind) : 0,
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      holders: globalThis.Array.isArray(object?.holders) ? object.holders.map((e: any) => globalThis.String(e)) : [],
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+      until: isSet(object.until) ? fromJsonTimestamp(object.until) : undefined,
+      commands: globalThis.Array.isArray(object?.commands) ? object.commands.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: Wait): unknown {
+    const obj: any = {};
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.kind !== 0) {
+      obj.kind = waitKindToJSON(message.kind);
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.holders?.length) {
+      obj.holders = message.holders;
+    }
+    if (message.since !== undefined) {
+      obj.since = message.since.toISOString();
+    }
+    if (message.until !== undefined) {
+      obj.until = message.until.toISOString();
+    }
+    if (message.commands?.length) {
+      obj.commands = message.commands;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Wait>): Wait {
+    return Wait.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Wait>): Wait {
+    const message = createBaseWait();
+    message.subject = object.subject ?? "";
+    message.kind = object.kind ?? 0;
+    message.text = object.text ?? "";
+    message.holders = object.holders?.map((e) => e) || [];
+    message.since = object.since ?? undefined;
+    message.until = object.until ?? undefined;
+    message.commands = object.commands?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseDeleteWorkflowRequest(): DeleteWorkflowRequest {
   return { name: "", requestId: "", actor: "" };
 }
@@ -5520,6 +6041,20 @@ export const WorkflowServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
+     * Says of everything in a workflow that does not move what it waits for, who holds that, and which command moves it. As
+     * of a moment ago: where several nodes work, the next look may find it elsewhere.
+     *
+     * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND.
+     */
+    explainWorkflow: {
+      name: "ExplainWorkflow",
+      requestType: ExplainWorkflowRequest as typeof ExplainWorkflowRequest,
+      requestStream: false,
+      responseType: ExplainWorkflowResponse as typeof ExplainWorkflowResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
      * Deletes a draft or an ended workflow with all its records.
      *
      * Errors: WORKFLOW_NOT_FOUND; ILLEGAL_TRANSITION (it has not ended, or has an open incident: cancel or
@@ -5860,6 +6395,23 @@ export const WorkflowServiceService = {
     responseDeserialize: (value: Buffer): GetStepResponse => GetStepResponse.decode(value),
   },
   /**
+   * Says of everything in a workflow that does not move what it waits for, who holds that, and which command moves it. As
+   * of a moment ago: where several nodes work, the next look may find it elsewhere.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND.
+   */
+  explainWorkflow: {
+    path: "/steplock.v1.WorkflowService/ExplainWorkflow" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExplainWorkflowRequest): Buffer =>
+      Buffer.from(ExplainWorkflowRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExplainWorkflowRequest => ExplainWorkflowRequest.decode(value),
+    responseSerialize: (value: ExplainWorkflowResponse): Buffer =>
+      Buffer.from(ExplainWorkflowResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExplainWorkflowResponse => ExplainWorkflowResponse.decode(value),
+  },
+  /**
    * Deletes a draft or an ended workflow with all its records.
    *
    * Errors: WORKFLOW_NOT_FOUND; ILLEGAL_TRANSITION (it has not ended, or has an open incident: cancel or
@@ -6014,6 +6566,13 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
    * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND.
    */
   getStep: handleUnaryCall<GetStepRequest, GetStepResponse>;
+  /**
+   * Says of everything in a workflow that does not move what it waits for, who holds that, and which command moves it. As
+   * of a moment ago: where several nodes work, the next look may find it elsewhere.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND.
+   */
+  explainWorkflow: handleUnaryCall<ExplainWorkflowRequest, ExplainWorkflowResponse>;
   /**
    * Deletes a draft or an ended workflow with all its records.
    *
@@ -6434,6 +6993,27 @@ export interface WorkflowServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetStepResponse) => void,
   ): ClientUnaryCall;
   /**
+   * Says of everything in a workflow that does not move what it waits for, who holds that, and which command moves it. As
+   * of a moment ago: where several nodes work, the next look may find it elsewhere.
+   *
+   * Errors: WORKFLOW_NOT_FOUND; STEP_NOT_FOUND.
+   */
+  explainWorkflow(
+    request: ExplainWorkflowRequest,
+    callback: (error: ServiceError | null, response: ExplainWorkflowResponse) => void,
+  ): ClientUnaryCall;
+  explainWorkflow(
+    request: ExplainWorkflowRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExplainWorkflowResponse) => void,
+  ): ClientUnaryCall;
+  explainWorkflow(
+    request: ExplainWorkflowRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExplainWorkflowResponse) => void,
+  ): ClientUnaryCall;
+  /**
    * Deletes a draft or an ended workflow with all its records.
    *
    * Errors: WORKFLOW_NOT_FOUND; ILLEGAL_TRANSITION (it has not ended, or has an open incident: cancel or
@@ -6473,6 +7053,28 @@ type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000).toString();
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+function fromJsonTimestamp(o: any): Date {
+  if (o instanceof globalThis.Date) {
+    return o;
+  } else if (typeof o === "string") {
+    return new globalThis.Date(o);
+  } else {
+    return fromTimestamp(Timestamp.fromJSON(o));
+  }
+}
 
 function isObject(value: any): boolean {
   return typeof value === "object" && value !== null;
