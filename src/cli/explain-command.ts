@@ -32,7 +32,7 @@ export function addExplainCommand(program: Command, context: CliContext): void {
 
 const kindNames = new Map<WaitKind, string>(
   Object.entries(WaitKind).flatMap(([name, value]) =>
-    typeof value === 'number' ? [[value as WaitKind, name.toLowerCase()]] : [],
+    typeof value === 'number' ? [[value, name.toLowerCase()]] : [],
   ),
 );
 

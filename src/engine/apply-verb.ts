@@ -1,5 +1,5 @@
 /** What operators ask for, applied to a run. Part of the decision; no I/O. */
-import { isUndo, type StepId } from '../base/ids.js';
+import { isUndo, undoneOf, type StepId } from '../base/ids.js';
 import { EffectKind, OutcomeState, type StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import {
   FailureAction,
@@ -13,7 +13,7 @@ import { errorRecord } from '../model/attempt.js';
 import { findStep, callOf, stepOf } from '../model/plan.js';
 import { refusalOf, type Verb } from '../model/verbs.js';
 import { isRollingBack } from '../model/workflow-state.js';
-import { end, moveTo, remember, resolveIncidents, stop, unlockAll } from './moves.js';
+import { end, freePermits, moveTo, remember, resolveIncidents, stop, unlockAll } from './moves.js';
 import {
   closeIncident,
   concerns,
@@ -212,7 +212,12 @@ function retry(run: Run, step: StepId, mark: MarkRecord, now: Now, turn: Turn): 
     ...newItem(run, step, now),
     ...(former === undefined ? {} : carriedOver(run, step, former)),
   };
-  if (isUndo(step)) unblock(run, turn);
+  if (isUndo(step)) {
+    unblock(run, turn);
+    // Who says that a step of unknown outcome is to be undone has decided: else its undo could wait for the slot that the
+    // step itself keeps.
+    freePermits(run, ({ stepId }) => stepId === undoneOf(step), turn);
+  }
   resolveIncidents(run, (incident) => concerns(incident.stepId, step), mark, turn);
   // Not claimed here: the workflow may be suspended, and a retry is never in a hurry.
   if (former !== undefined && former.record.child !== '') {

@@ -206,7 +206,7 @@ function ofLimit({ system, limitClass, max }: LimitRecord, users: readonly strin
 /** `queue/{shard}/{workflow}/{step}` as a step's name. */
 function nameOfQueueKey(key: string): string {
   const [, , workflow = '', step = ''] = key.split('/');
-  return stepName(workflow, step as StepId);
+  return stepName(workflow, step);
 }
 
 function ofIncident(view: WorkflowView, id: StepId): Wait | undefined {

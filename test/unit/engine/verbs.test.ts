@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { present } from '../../../src/base/assert.js';
 import type { StepId } from '../../../src/base/ids.js';
 import { decide } from '../../../src/engine/decide.js';
 import { Turn } from '../../../src/engine/turn.js';
@@ -207,6 +208,19 @@ describe('Retrying and skipping', () => {
     const refusal = 'the workflow is ROLLBACK_BLOCKED: retry or skip its undo, undo.b';
     expect(await driven.verb('retry', { step: 'b' })).to.equal(refusal);
     expect(await driven.verb('retry', { step: 'undo.b' })).to.equal(undefined);
+  });
+
+  it('an undo that is retried does not wait for the slot that the step of unknown outcome keeps', async () => {
+    const driven = await DrivenWorkflow.create([planStep('a')]);
+    await driven.turns();
+    await driven.end('a', unknown);
+    const entry = present(driven.run.records.get('a' as StepId), 'the record');
+    const permits = ['permit/rack-a//00000'];
+    driven.run.records.set('a' as StepId, { ...entry, record: { ...entry.record, permits } });
+    await driven.verb('rollback');
+    await driven.verb('retry', { step: 'undo.a' });
+    expect(driven.queued).to.deep.equal(['undo.a']);
+    expect(driven.run.records.get('a' as StepId)?.record.permits).to.deep.equal([]);
   });
 
   it('is refused for a step that the plan does not have, that runs, or that succeeded', async () => {
