@@ -137,6 +137,9 @@ export class Checker {
     const item = decodeRecord(QueueItem, kv);
     this.#ended.delete(kv.key);
     this.#items.set(kv.key, item);
+    const outcome = this.recordOf(item.workflowId, item.stepId as StepId);
+    const isNew = kv.createRevision === kv.modRevision;
+    this.#assert(!isNew || outcome === undefined, `${kv.key}: queued, and its outcome stands (2)`);
     const isBegun = item.attempt > (before?.attempt ?? 0) && item.claim !== undefined;
     // A repeat of a call in doubt is no new one.
     const problem = this.#admission.onItem(kv.key, item, isBegun && before?.inDoubt !== true);

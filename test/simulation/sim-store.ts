@@ -256,7 +256,8 @@ export class SimStore implements Store {
         }
         if (isTwice && !isDown) {
           count('request and reply twice');
-          scheduler.after(this.#latencyMs(), () => {
+          const isLater = random.next() < 0.5;
+          scheduler.after(isLater ? 5_000 * random.next() : this.#latencyMs(), () => {
             attempt(work);
           });
         }

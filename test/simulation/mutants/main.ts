@@ -43,7 +43,13 @@ async function run({ seeds, only, jobs }: Options): Promise<number> {
   const waiting = [...chosen];
   const drive = async (): Promise<void> => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
-      results.set(mutant, await runMutant(mutant, seeds));
+      const result = await runMutant(mutant, seeds);
+      results.set(mutant, result);
+      progress.clear();
+      // Beside the table, which comes at the end: all of them take a while.
+      process.stderr.write(
+        `${result.found === undefined ? 'SURVIVES' : 'found'}: ${mutant.name}: ${result.found?.failure ?? ''}\n`,
+      );
       progress.show(results.size, mutant.name);
     }
   };

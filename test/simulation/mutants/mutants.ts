@@ -27,7 +27,15 @@ export const mutants: readonly Mutant[] = [
     name: 'a session revived: its lease is gone, and it takes a new one and goes on',
     file: 'src/lease/session.ts',
     edits: [
-      ["if (!this.signal.aborted && this.marginMs <= 0) this.end('its deadline passed');", ''],
+      [
+        'if (this.signal.aborted) return;\n    this.#cancelDeadline();\n    this.#options.log.warn(',
+        'if (this.signal.aborted || /deadline|record|lease/.test(reason)) return;\n    this.#options.log.warn(',
+      ],
+      ['setTimer(Math.max(0, this.marginMs)', 'setTimer(Math.max(500, this.marginMs)'],
+      [
+        'return [isSameCreation(keys.node(this.nodeId), this.revision)];',
+        "return [{ at: keys.node(this.nodeId), target: 'create', relation: '>', revision: 0 }];",
+      ],
       [
         "this.end('the store no longer has its lease');\n          return;",
         'const again = await store.grantLease(this.#ttlMs).catch(() => undefined);\n' +
@@ -35,9 +43,9 @@ export const mutants: readonly Mutant[] = [
           '          const key = keys.node(this.nodeId);\n' +
           "          const then = again === undefined ? [] : [{ type: 'put' as const, key, value, lease: again.id }];\n" +
           '          const made = await store.txn({ compares: [isAbsent(key)], then, otherwise: [] }).catch(() => undefined);\n' +
-          '          if (made?.succeeded === true && again !== undefined)\n' +
-          '            Object.assign(this, { revision: made.revision }), (this.#lease = again.id);\n' +
-          '          continue;',
+          '          if (made?.succeeded === true && again !== undefined) this.#lease = again.id;\n' +
+          '          this.#deadlineMs = this.#deadlineFrom(sentMs);\n' +
+          '          waitMs = 100;',
       ],
     ],
   },
