@@ -3,7 +3,10 @@ import { expect } from 'chai';
 import { callReasons, stepReasons } from '../../src/errors/index.js';
 import { waysOut } from '../../src/errors/ways-out.js';
 import { ErrorReason } from '../../src/gen/wire/steplock/v1/error_reason.js';
-import { read } from './support/project.js';
+import { HeadState } from '../../src/gen/store/steplock/store/v1/workflow.js';
+import { refusalOf, type VerbView } from '../../src/model/verbs.js';
+import { stateName } from '../../src/model/workflow-state.js';
+import { read, sourcesBelow } from './support/project.js';
 
 const page = read('docs/errors.md');
 const proto = read('proto/steplock/v1/error_reason.proto');
@@ -16,6 +19,19 @@ function rowsBelow(heading: RegExp): string[][] {
     .flatMap((section) => [...section.matchAll(/^\| `([A-Z_]+)` \|(.*)\|$/gm)])
     .map(([, reason = '', rest = '']) => [reason, ...rest.split(' | ').map((cell) => cell.trim())]);
 }
+
+/** A workflow whose state alone decides. */
+const unhindered: Omit<VerbView, 'state'> = {
+  ...{ hasFailedStep: false, hasLock: false, isOfIncident: false, isIncidentOpen: false, isUntold: false },
+  ...{
+    keepsSomething: false,
+    parent: '',
+    hasUntoldEnd: false,
+    isHeldByParent: false,
+    hasOpenIncident: false,
+  },
+  signal: { isAwaited: false, hasArrived: false },
+};
 
 const sorted = (names: Iterable<string>): string[] => [...names].sort();
 
@@ -58,5 +74,29 @@ describe('the table of errors', () => {
     const [, union = ''] = /export type PlanRule =([^;]+);/.exec(read('src/model/violations.ts')) ?? [];
     const rules = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, rule = '']) => rule);
     expect(sorted(rowsBelow(/^Rules of a plan/).map(([rule = '']) => rule))).to.deep.equal(sorted(rules));
+  });
+
+  it('each reason is given by something: none stands in the tables for nothing', () => {
+    const sources = sourcesBelow('src', 'plugins').filter((path) => path !== 'src/errors/reasons.ts');
+    const code = sources.map(read).join('\n');
+    const idle = [...Object.keys(callReasons), ...stepReasons].filter(
+      (reason) => !code.includes(`'${reason}'`),
+    );
+    expect(idle).to.deep.equal([]);
+  });
+
+  it('docs/errors.md says of the verbs that hang on the state alone what src/model/verbs.ts allows', () => {
+    const [, table = ''] = /^## What each state allows\n([^]*)/m.exec(page) ?? [];
+    const rows = [...table.matchAll(/^\| ([A-Z][A-Za-z, ]+) \| (.*) \|$/gm)];
+    const statesOf = (rpc: string): string[] => {
+      const [, , cell = ''] = rows.find(([, rpcs = '']) => rpcs.split(', ').includes(rpc)) ?? [];
+      return cell.replace(/\([^)]*\)/g, '').match(/[A-Z_]{5,}/g) ?? [];
+    };
+    for (const verb of ['suspend', 'resume', 'cancel', 'rollback'] as const) {
+      const states = Object.values(HeadState).filter((state) => state > 0);
+      const allowed = states.filter((state) => refusalOf(verb, { ...unhindered, state }) === undefined);
+      const rpc = `${verb[0]?.toUpperCase() ?? ''}${verb.slice(1)}Workflow`;
+      expect(sorted(statesOf(rpc)), rpc).to.deep.equal(sorted(allowed.map(stateName)));
+    }
   });
 });
