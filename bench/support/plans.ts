@@ -40,6 +40,20 @@ export function chain(length: number): Plan {
   return { steps, groups: [] };
 }
 
+/** A square of steps, each after the one to its left and the one above it. */
+export function lattice(side: number): Plan {
+  const idOf = (row: number, column: number): string => `step-${row}-${column}`;
+  const steps = Array.from({ length: side * side }, (_, index) => {
+    const [row, column] = [Math.floor(index / side), index % side];
+    const needs = [
+      ...(row > 0 ? [idOf(row - 1, column)] : []),
+      ...(column > 0 ? [idOf(row, column - 1)] : []),
+    ];
+    return step(idOf(row, column), 'noop', { needs });
+  });
+  return { steps, groups: [] };
+}
+
 /** Steps that do not wait for each other. */
 export function parallel(count: number, method: string, more: StepMore = {}): Plan {
   return {

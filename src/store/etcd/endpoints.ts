@@ -4,10 +4,11 @@
  * way on the old ones, watches too, goes on.
  */
 import { noop } from 'cockatiel';
-import { Etcd3, type IOptions } from 'etcd3';
+import type { IOptions } from 'etcd3';
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { present } from '../../base/assert.js';
 import { CallTracker } from './call-tracker.js';
+import { EtcdClient } from './etcd-client.js';
 import type { EtcdSettings } from './options.js';
 
 /** A member. */
@@ -15,7 +16,7 @@ export interface Endpoint {
   /** Its URL. */
   readonly url: string;
   /** Talks to it alone. */
-  readonly client: Etcd3;
+  readonly client: EtcdClient;
 }
 
 /** See the head of this file. */
@@ -45,7 +46,7 @@ export class Endpoints {
     for (const { client } of this.all) client.close();
   }
 
-  #createClient({ tls, auth, clock, callTimeoutMs, keepaliveMs }: EtcdSettings, url: string): Etcd3 {
+  #createClient({ tls, auth, clock, callTimeoutMs, keepaliveMs }: EtcdSettings, url: string): EtcdClient {
     const tracker = this.#tracker;
     const options: IOptions = {
       hosts: url,
@@ -60,7 +61,7 @@ export class Endpoints {
       ...(auth === undefined ? {} : { auth: { ...auth } }),
       ...(tls === undefined ? {} : { credentials: credentialsOf(tls) }),
     };
-    return new Etcd3(options);
+    return new EtcdClient(options, tracker.unary);
   }
 }
 

@@ -21,7 +21,7 @@ import { KeySpace, toRevision } from './key-space.js';
 import { grantLease, renewLease, revokeLease } from './leases.js';
 import { Maintenance } from './maintenance.js';
 import type { EtcdSettings } from './options.js';
-import { fromTxnResponse, toTxnRequest } from './txn-codec.js';
+import { decodeTxnAnswer, encodeTxn } from './txn-codec.js';
 import { watch } from './watch.js';
 
 /** See above. */
@@ -68,9 +68,9 @@ export class EtcdStore implements Store {
 
   async txn(txn: Txn): Promise<TxnResult> {
     this.#checkOpen();
-    const request = toTxnRequest(this.#keys, txn);
-    const response = await this.#caller.txn((endpoint, options) => endpoint.client.kv.txn(request, options));
-    return fromTxnResponse(this.#keys, txn, response);
+    const request = encodeTxn(this.#keys, txn);
+    const answer = await this.#caller.txn((endpoint, options) => endpoint.client.sendTxn(request, options));
+    return decodeTxnAnswer(this.#keys, txn, answer);
   }
 
   async *watch(

@@ -43,8 +43,8 @@ export class KeySpace {
   }
 
   /** The key without the prefix. */
-  fromKey(key: Buffer): string {
-    return key.toString('utf8', this.#prefixBytes);
+  fromKey(key: Uint8Array): string {
+    return Buffer.from(key.buffer, key.byteOffset, key.length).toString('utf8', this.#prefixBytes);
   }
 
   /** The key and value as the port has them. */
