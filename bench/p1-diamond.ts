@@ -1,5 +1,5 @@
 /** P1: many small workflows at once on etcd, against what etcd3 itself can put. */
-import { commits, growth, readCounters, type Counters } from './support/etcd-metrics.js';
+import { callsOf, commits, growth, readCounters, type Counters } from './support/etcd-metrics.js';
 import { putsPerSecond } from './support/puts.js';
 import { say, type BenchOptions, type Result } from './support/report.js';
 import { Stage } from './support/stage.js';
@@ -16,6 +16,7 @@ interface Meter {
 /** What a round took. */
 interface Use {
   readonly commitsPerStep: number;
+  readonly callsPerStep: number;
   readonly nodeCores: number;
   readonly cpuMs: number;
   readonly etcdCores: number;
@@ -24,6 +25,10 @@ interface Use {
 function useOf(before: Meter, after: Meter, { steps, seconds }: { steps: number; seconds: number }): Use {
   return {
     commitsPerStep: growth(before.etcd, after.etcd, commits) / steps,
+    callsPerStep:
+      (growth(before.etcd, after.etcd, callsOf('KV', 'Range')) +
+        growth(before.etcd, after.etcd, callsOf('KV', 'Txn'))) /
+      steps,
     cpuMs: ((after.nodeCpu - before.nodeCpu) * 1_000) / steps,
     nodeCores: (after.nodeCpu - before.nodeCpu) / seconds,
     etcdCores: growth(before.etcd, after.etcd, 'process_cpu_seconds_total') / seconds,
@@ -62,6 +67,7 @@ export async function diamondThroughput(options: BenchOptions): Promise<Result> 
         ['ratios of the rounds', ratios.map((each) => round(each)).join(' ')],
         ['processor time of the node for a step, ms', round(median(uses.map((use) => use.cpuMs)))],
         ['commits of etcd per 10 steps', round(median(uses.map((use) => use.commitsPerStep)) * 10)],
+        ['calls of etcd per 10 steps', round(median(uses.map((use) => use.callsPerStep)) * 10)],
         ['cores that the node used', round(median(uses.map((use) => use.nodeCores)))],
         ['cores that etcd used', round(median(uses.map((use) => use.etcdCores)))],
       ],
