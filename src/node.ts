@@ -6,9 +6,10 @@ import { systemRandom } from './base/random.js';
 import type { NodeSettings } from './config/settings.js';
 import type { ControllerPort } from './contract/contract.js';
 import type { OrchestratorPort } from './contract/orchestrator.js';
-import { createBasicController } from './controllers/basic.js';
+import { builtInControllers, builtInOrchestrators } from './controllers/built-in.js';
 import { loadControllers } from './controllers/load-controllers.js';
 import { ControllerRegistry } from './controllers/registry.js';
+import { Inventory } from './inventory/index.js';
 import type { Logger } from './log/log.js';
 import type { Sealer } from './model/secret.js';
 import { createRemoteController } from './remote/remote-controller.js';
@@ -31,6 +32,7 @@ import { createSecretVault } from './runtime/secret-vault.js';
 import { SpaceKeeper } from './runtime/space-keeper.js';
 import { createEmbeddedStore, openEmbeddedStore } from './store/embedded/index.js';
 import { createEtcdStore } from './store/etcd/index.js';
+import { isLiveWorkflow } from './runtime/live-workflow.js';
 import type { Store } from './store/store.js';
 import type { Unit, UnitResult } from './store/unit.js';
 import { openTelemetry, type NodeTelemetry } from './node-telemetry.js';
@@ -73,7 +75,12 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
   const address = (): string => server.address;
   const archiveFile = await openArchive(settings);
   const telemetry = await openTelemetry(settings, extras.env, clock, log);
-  const { store, runtime, controllers, sealer } = await openParts(settings, extras, address, telemetry);
+  const { store, runtime, controllers, sealer, inventory } = await openParts(
+    settings,
+    extras,
+    address,
+    telemetry,
+  );
   const scope = new AbortScope();
   const isKeeper = (): boolean => runtime.membership?.engine.ownsShard(0) === true;
   const { cache } = runtime;
@@ -88,7 +95,7 @@ export async function startNode(settings: NodeSettings, extras: NodeExtras): Pro
     newsOf: async (workflow, record) => await newsOf(api, workflow, record),
   });
   const intake = { controllers, checker: runtime.checker, sealer };
-  const api: Api = { runtime, store, controllers, space, intake, clock, random, log, telemetry };
+  const api: Api = { runtime, store, controllers, space, intake, inventory, clock, random, log, telemetry };
   const server = await createApiServer(api, settings.listen, clock, settings.hasReflection);
   runtime.start();
   const unfollow = runtime.onMembership((isMember) => {
@@ -127,6 +134,7 @@ interface NodeParts {
   readonly runtime: NodeRuntime;
   readonly controllers: ControllerRegistry;
   readonly sealer: Sealer | undefined;
+  readonly inventory: Inventory;
 }
 
 /** What a node is, without its network face. */
@@ -140,10 +148,14 @@ async function openParts(
   const clock = systemClock;
   const random = systemRandom;
   const sealer = await openSealer(settings);
-  const locals = await localControllers(settings, extras);
-  const orchestrators = extras.orchestrators ?? new Map<string, OrchestratorPort>();
   const store = telemetry.meter(await openStore(settings));
-  const runtime = new NodeRuntime({
+  const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+  const inventory = new Inventory({ store, clock, random, commit });
+  const locals = await localControllers(settings, extras, inventory);
+  const isLive = async (id: string): Promise<boolean> => await isLiveWorkflow(store, runtime.shards, id);
+  const builtIn = builtInOrchestrators(version, inventory, isLive);
+  const orchestrators = new Map([...builtIn, ...(extras.orchestrators ?? [])]);
+  const runtime: NodeRuntime = new NodeRuntime({
     store,
     clock,
     random,
@@ -170,7 +182,7 @@ async function openParts(
     connectOrchestrator: (endpoint, description) => createRemoteOrchestrator(endpoint, description, clock),
   });
   controllers.follow(runtime.cache);
-  return { store, runtime, controllers, sealer };
+  return { store, runtime, controllers, sealer, inventory };
 }
 
 /** The registry follows the cache of the runtime, which needs it: each call looks for it anew. */
@@ -276,8 +288,10 @@ async function openArchive({ retentionExportDir, nodeId }: NodeSettings): Promis
 async function localControllers(
   settings: NodeSettings,
   { controllers }: NodeExtras,
+  inventory: Inventory,
 ): Promise<Map<string, ControllerPort>> {
   const loaded =
     settings.controllersFile === undefined ? [] : await loadControllers(settings.controllersFile);
-  return new Map([['basic', createBasicController(version, systemClock)], ...(controllers ?? []), ...loaded]);
+  const builtIn = builtInControllers(version, systemClock, inventory);
+  return new Map([...builtIn, ...(controllers ?? []), ...loaded]);
 }

@@ -11,6 +11,7 @@ import { addStepCommands } from './step-commands.js';
 import { addClusterCommands } from './cluster-commands.js';
 import { addAdmissionCommands } from './admission-commands.js';
 import { addExplainCommand } from './explain-command.js';
+import { addInventoryCommands } from './inventory-commands.js';
 import { addLockCommands } from './lock-commands.js';
 import { addNodeCommands } from './node-commands.js';
 import { UsageError, type CliContext } from './context.js';
@@ -18,6 +19,7 @@ import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { printableLines } from './output.js';
 import { PlanFileError } from './plan-file.js';
 import { addServerCommands } from './server-commands.js';
+import { addVolumeCommands } from './volume-commands.js';
 import { addWorkflowCommands } from './workflow-commands.js';
 
 /** Runs the command line; never throws. */
@@ -59,6 +61,8 @@ function createProgram(context: CliContext): Command {
   addNodeCommands(program, context);
   addLockCommands(program, context);
   addAdmissionCommands(program, context);
+  addInventoryCommands(program, context);
+  addVolumeCommands(program, context);
   inheritSettings(program);
   return program;
 }

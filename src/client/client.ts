@@ -15,7 +15,9 @@ import { invalidField } from '../errors/index.js';
 import { AdmissionServiceService } from '../gen/wire/steplock/v1/admission_service.js';
 import { DispatcherServiceService } from '../gen/wire/steplock/v1/dispatcher_service.js';
 import { IncidentServiceService } from '../gen/wire/steplock/v1/incident_service.js';
+import { InventoryServiceService } from '../gen/wire/steplock/v1/inventory_service.js';
 import { LockServiceService } from '../gen/wire/steplock/v1/lock_service.js';
+import { VolumeServiceService } from '../gen/wire/steplock/v1/volume_service.js';
 import {
   SubmitWorkflowRequest,
   WorkflowServiceService,
@@ -32,6 +34,8 @@ export interface Services {
   readonly incidents: Calls<typeof IncidentServiceService>;
   readonly locks: Calls<typeof LockServiceService>;
   readonly admission: Calls<typeof AdmissionServiceService>;
+  readonly inventory: Calls<typeof InventoryServiceService>;
+  readonly volumes: Calls<typeof VolumeServiceService>;
 }
 
 /** How to submit. */
@@ -126,6 +130,8 @@ export async function connect(
     incidents: callsOf(IncidentServiceService, endpoints, clock),
     locks: callsOf(LockServiceService, endpoints, clock),
     admission: callsOf(AdmissionServiceService, endpoints, clock),
+    inventory: callsOf(InventoryServiceService, endpoints, clock),
+    volumes: callsOf(VolumeServiceService, endpoints, clock),
   };
   const close = (): void => {
     endpoints.close();

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { ControllerRegistry } from '../controllers/registry.js';
+import type { Inventory } from '../inventory/index.js';
 import type { Intake } from '../intake/plan-intake.js';
 import type { Logger } from '../log/log.js';
 import type { NodeRuntime } from '../runtime/node-runtime.js';
@@ -16,6 +17,7 @@ export interface Api {
   readonly controllers: ControllerRegistry;
   readonly space: SpaceKeeper;
   readonly intake: Intake;
+  readonly inventory: Inventory;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -8,8 +8,10 @@ import { AbortScope } from '../base/abort.js';
 import type { Clock } from '../base/clock.js';
 import { DispatcherServiceService } from '../gen/wire/steplock/v1/dispatcher_service.js';
 import { IncidentServiceService } from '../gen/wire/steplock/v1/incident_service.js';
+import { InventoryServiceService } from '../gen/wire/steplock/v1/inventory_service.js';
 import { LockServiceService } from '../gen/wire/steplock/v1/lock_service.js';
 import { AdmissionServiceService } from '../gen/wire/steplock/v1/admission_service.js';
+import { VolumeServiceService } from '../gen/wire/steplock/v1/volume_service.js';
 import { WorkflowServiceService } from '../gen/wire/steplock/v1/workflow_service.js';
 import { adaptService, type AdapterOptions } from '../grpc/adapter.js';
 import { bindServer, serverOptions, stopServer } from '../grpc/channel.js';
@@ -17,6 +19,8 @@ import type { Api } from './context.js';
 import { dispatcherHandlers } from './dispatcher/service.js';
 import { lockHandlers } from './lock/service.js';
 import { admissionHandlers } from './admission/service.js';
+import { inventoryHandlers } from './inventory/service.js';
+import { volumeHandlers } from './volume/service.js';
 import { incidentHandlers } from './incident/service.js';
 import { workflowHandlers } from './workflow/service.js';
 
@@ -37,6 +41,8 @@ const services = [
   'steplock.v1.IncidentService',
   'steplock.v1.LockService',
   'steplock.v1.AdmissionService',
+  'steplock.v1.InventoryService',
+  'steplock.v1.VolumeService',
 ];
 const descriptorsUrl = new URL('../gen/descriptors.binpb', import.meta.url);
 
@@ -69,6 +75,8 @@ export async function createApiServer(
   add(adaptService(IncidentServiceService, incidentHandlers(api), options));
   add(adaptService(LockServiceService, lockHandlers(api), options));
   add(adaptService(AdmissionServiceService, admissionHandlers(api), options));
+  add(adaptService(InventoryServiceService, inventoryHandlers(api), options));
+  add(adaptService(VolumeServiceService, volumeHandlers(api), options));
   const health = new HealthImplementation(
     Object.fromEntries(services.map((name) => [name, 'NOT_SERVING' as const])),
   );

@@ -34,7 +34,20 @@ export const prefixes = {
   lock: 'lock/',
   permit: 'permit/',
   controller: 'controller/',
+  resource: 'resource/',
+  use: 'use/',
+  part: 'part/',
 } as const;
+
+/** A resource of the inventory: its kind, and an id that is unique in it. */
+export interface ResourceKey {
+  readonly kind: string;
+  readonly id: string;
+}
+
+// Whatever an id holds, it is one part of a key.
+const inKind = (prefix: string, { kind, id }: ResourceKey): string =>
+  `${prefix}${kind}/${encodeURIComponent(id)}`;
 
 /** How a resource is locked. */
 export type LockMode = 'exclusive' | 'shared';
@@ -96,6 +109,10 @@ export const keys = {
   lock: ({ resource, mode, workflow }: LockKey): string =>
     inWorkflow(lockModePrefix(resource, mode), workflow),
   controller: (id: string): string => `${prefixes.controller}${id}`,
+  resource: (resource: ResourceKey): string => inKind(prefixes.resource, resource),
+  /** `user` uses the resource, or is a part of it. */
+  link: (link: 'use' | 'part', resource: ResourceKey, user: ResourceKey): string =>
+    inKind(`${inKind(prefixes[link], resource)}/`, user),
 };
 
 /** The ranges of keys. */
@@ -120,6 +137,11 @@ export const ranges = {
   }),
   incidents: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.incident, workflow)}/`),
   webhooks: (workflow: WorkflowKey): KeyRange => prefixRange(`${inWorkflow(prefixes.webhook, workflow)}/`),
+  /** All resources of a kind. */
+  resources: (kind: string): KeyRange => prefixRange(`${prefixes.resource}${kind}/`),
+  /** Who uses the resource, or is a part of it; of one kind, or all. */
+  links: (link: 'use' | 'part', resource: ResourceKey, kind = ''): KeyRange =>
+    prefixRange(`${inKind(prefixes[link], resource)}/${kind === '' ? '' : `${kind}/`}`),
 };
 
 const kindsOfWorkflow = new Set('live head plan draft step verb queue incident signal callback'.split(' '));
@@ -157,6 +179,12 @@ export function lockOfKey(key: string): LockKey | undefined {
     mode: mode === 'x' ? 'exclusive' : 'shared',
     workflow: { shard: Number(shard), id: id as WorkflowId },
   };
+}
+
+/** The resource that the last two parts of a key name: of a resource's own key, or of a link's user. */
+export function resourceOfKey(key: string): ResourceKey {
+  const [kind = '', id = ''] = key.split('/').slice(-2);
+  return { kind, id: decodeURIComponent(id) };
 }
 
 /** The shard that a workflow belongs to: FNV-1a of its id. Never changes while the workflow exists. */

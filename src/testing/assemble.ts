@@ -3,8 +3,9 @@ import type { Clock } from '../base/clock.js';
 import type { NodeId } from '../base/ids.js';
 import type { Random } from '../base/random.js';
 import type { ControllerPort, OrchestratorPort } from '../contract/index.js';
-import { createBasicController } from '../controllers/basic.js';
+import { builtInControllers } from '../controllers/built-in.js';
 import { ControllerRegistry } from '../controllers/registry.js';
+import { Inventory } from '../inventory/index.js';
 import type { Logger } from '../log/log.js';
 import { createSchemaChecker } from '../model/schema.js';
 import { createSealer } from '../model/secret.js';
@@ -15,6 +16,7 @@ import { NodeRuntime } from '../runtime/node-runtime.js';
 import { createSecretVault } from '../runtime/secret-vault.js';
 import { SpaceKeeper } from '../runtime/space-keeper.js';
 import { createEmbeddedStore } from '../store/embedded/index.js';
+import type { Unit, UnitResult } from '../store/unit.js';
 import { noTelemetry } from '../telemetry/index.js';
 import { version } from '../version.js';
 
@@ -45,7 +47,10 @@ const seldomMs = 365 * 24 * 3_600_000;
 export function assembleEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
   const { clock, random, log, orchestrators, signal } = options;
   const store = createEmbeddedStore({ clock });
-  const locals = new Map([['basic', createBasicController(version, clock)], ...options.controllers]);
+  const commit = async (unit: Unit): Promise<UnitResult> => await runtime.commit(unit);
+  const inventory = new Inventory({ store, clock, random, commit });
+  const builtIn = builtInControllers(version, clock, inventory);
+  const locals = new Map([...builtIn, ...options.controllers]);
   const sealer = createSealer(Buffer.from(random.hex(32), 'hex'), random);
   const controllers = new ControllerRegistry({
     log,
@@ -55,7 +60,7 @@ export function assembleEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
     connect: noNetwork,
     connectOrchestrator: noNetwork,
   });
-  const runtime = new NodeRuntime({
+  const runtime: NodeRuntime = new NodeRuntime({
     store,
     clock,
     random,
@@ -80,10 +85,21 @@ export function assembleEngine(options: EmbeddedEngineOptions): EmbeddedEngine {
   const { cache } = runtime;
   const space = new SpaceKeeper({ store, cache, clock, log, isKeeper: () => false, historyMs: seldomMs });
   const intake = { controllers, checker, sealer };
-  const api: Api = { runtime, store, controllers, space, intake, clock, random, log, telemetry: noTelemetry };
+  const api: Api = {
+    runtime,
+    store,
+    controllers,
+    space,
+    intake,
+    inventory,
+    clock,
+    random,
+    log,
+    telemetry: noTelemetry,
+  };
   const callbacks = new CallbackSender({
     ...{ store, cache, clock, random, log, telemetry: noTelemetry, lookMs: seldomMs },
-    commit: async (unit) => await runtime.commit(unit),
+    commit,
     ownsShard: (shard) => runtime.membership?.engine.ownsShard(shard) === true,
     findOrchestrator: (name) => controllers.findOrchestrator(name),
     newsOf: async (workflow, record) => await newsOf(api, workflow, record),

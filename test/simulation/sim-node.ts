@@ -3,6 +3,7 @@ import type { NodeId } from '../../src/base/ids.js';
 import { randomBelow } from '../../src/base/random.js';
 import type { CallContext, ControllerPort } from '../../src/contract/index.js';
 import { ControllerRegistry } from '../../src/controllers/registry.js';
+import { Inventory } from '../../src/inventory/index.js';
 import { silentLogger, type Logger } from '../../src/log/log.js';
 import type { Api } from '../../src/rpc/context.js';
 import { createSchemaChecker } from '../../src/model/schema.js';
@@ -109,7 +110,19 @@ export function startSimNode(options: SimNodeOptions): Api {
     void new Retention({ ...common, retentionMs, archive: undefined }).run(new AbortController().signal);
   }
   const intake = { controllers, checker: runtime.checker, sealer: undefined };
-  return { runtime, store, controllers, space, intake, clock, random, log, telemetry: noTelemetry };
+  const inventory = new Inventory({ store, clock, random, commit: commitUnit });
+  return {
+    runtime,
+    store,
+    controllers,
+    space,
+    intake,
+    inventory,
+    clock,
+    random,
+    log,
+    telemetry: noTelemetry,
+  };
 }
 
 function controllersOf(options: SimNodeOptions): Map<string, ControllerPort> {

@@ -13,6 +13,12 @@ import type { Api } from '../context.js';
 
 const planMsMax = 60_000;
 const at = 'orchestration';
+const resourceReasons = [
+  'RESOURCE_NOT_FOUND',
+  'RESOURCE_EXISTS',
+  'RESOURCE_IN_USE',
+  'RESOURCE_BUSY',
+] as const;
 
 /**
  * The orchestrator's answer. Secrets in the arguments go to it as they came, for it to pass on.
@@ -34,7 +40,8 @@ export async function orchestrate(
   try {
     answer = readPlanAnswer(await port.plan(context, operation, args));
   } catch (error) {
-    if (isReason(error, 'CONTROLLER_UNAVAILABLE')) throw error;
+    // An orchestrator of this process may refuse in the words of the API.
+    if (isReason(error, 'CONTROLLER_UNAVAILABLE', 'INVALID_FIELD', ...resourceReasons)) throw error;
     throw planningFailed(orchestrator, 'Broken', errorText(error));
   }
   if (answer.kind === 'failed') throw planningFailed(orchestrator, answer.reason, answer.message);

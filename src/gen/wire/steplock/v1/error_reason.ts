@@ -34,12 +34,16 @@ export const ErrorReason = {
   INCIDENT_NOT_FOUND: 13,
   /** NODE_NOT_FOUND - NOT_FOUND: no living node has that name. Metadata: name. */
   NODE_NOT_FOUND: 14,
+  /** RESOURCE_NOT_FOUND - NOT_FOUND: no resource has that name. Metadata: name. */
+  RESOURCE_NOT_FOUND: 15,
   /** WORKFLOW_EXISTS - ALREADY_EXISTS: another request made a workflow of that id. Way out: another id, or none. */
   WORKFLOW_EXISTS: 20,
   /** REQUEST_ID_REUSED - ALREADY_EXISTS: the request_id came with another body before. Way out: a new request_id. */
   REQUEST_ID_REUSED: 21,
   /** CONTROLLER_EXISTS - ALREADY_EXISTS: another controller is registered by that name. Way out: unregister it first. */
   CONTROLLER_EXISTS: 22,
+  /** RESOURCE_EXISTS - ALREADY_EXISTS: a resource has that name already. Metadata: name. Way out: another name, or use what is there. */
+  RESOURCE_EXISTS: 23,
   /**
    * ILLEGAL_TRANSITION - FAILED_PRECONDITION: the state does not allow the verb. Metadata: name, state, verb. Way out: read the
    * state; docs/errors.md lists what each state allows.
@@ -71,6 +75,10 @@ export const ErrorReason = {
   SECRET_KEY_MISSING: 36,
   /** PLANNING_FAILED - FAILED_PRECONDITION: the orchestrator made no plan; the message is its own. Metadata: orchestrator, planning_reason. */
   PLANNING_FAILED: 37,
+  /** RESOURCE_IN_USE - FAILED_PRECONDITION: others use the resource. Metadata: name, user. Way out: delete the user first. */
+  RESOURCE_IN_USE: 38,
+  /** RESOURCE_BUSY - ABORTED: a workflow is changing the resource. Metadata: name, workflow. Way out: wait for its end. */
+  RESOURCE_BUSY: 39,
   /** STORE_UNAVAILABLE - UNAVAILABLE: the store does not answer. Way out: the same call again (same request_id), with backoff. */
   STORE_UNAVAILABLE: 40,
   /** SHUTTING_DOWN - UNAVAILABLE: the node is ending or has not joined yet. Way out: the same call on another node. */
@@ -154,9 +162,11 @@ export namespace ErrorReason {
   export type CONTROLLER_NOT_FOUND = typeof ErrorReason.CONTROLLER_NOT_FOUND;
   export type INCIDENT_NOT_FOUND = typeof ErrorReason.INCIDENT_NOT_FOUND;
   export type NODE_NOT_FOUND = typeof ErrorReason.NODE_NOT_FOUND;
+  export type RESOURCE_NOT_FOUND = typeof ErrorReason.RESOURCE_NOT_FOUND;
   export type WORKFLOW_EXISTS = typeof ErrorReason.WORKFLOW_EXISTS;
   export type REQUEST_ID_REUSED = typeof ErrorReason.REQUEST_ID_REUSED;
   export type CONTROLLER_EXISTS = typeof ErrorReason.CONTROLLER_EXISTS;
+  export type RESOURCE_EXISTS = typeof ErrorReason.RESOURCE_EXISTS;
   export type ILLEGAL_TRANSITION = typeof ErrorReason.ILLEGAL_TRANSITION;
   export type STALE_ETAG = typeof ErrorReason.STALE_ETAG;
   export type OPERATION_PENDING = typeof ErrorReason.OPERATION_PENDING;
@@ -165,6 +175,8 @@ export namespace ErrorReason {
   export type PLAN_CHANGED = typeof ErrorReason.PLAN_CHANGED;
   export type SECRET_KEY_MISSING = typeof ErrorReason.SECRET_KEY_MISSING;
   export type PLANNING_FAILED = typeof ErrorReason.PLANNING_FAILED;
+  export type RESOURCE_IN_USE = typeof ErrorReason.RESOURCE_IN_USE;
+  export type RESOURCE_BUSY = typeof ErrorReason.RESOURCE_BUSY;
   export type STORE_UNAVAILABLE = typeof ErrorReason.STORE_UNAVAILABLE;
   export type SHUTTING_DOWN = typeof ErrorReason.SHUTTING_DOWN;
   export type STORE_FULL = typeof ErrorReason.STORE_FULL;
@@ -229,6 +241,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 14:
     case "ERROR_REASON_NODE_NOT_FOUND":
       return ErrorReason.NODE_NOT_FOUND;
+    case 15:
+    case "ERROR_REASON_RESOURCE_NOT_FOUND":
+      return ErrorReason.RESOURCE_NOT_FOUND;
     case 20:
     case "ERROR_REASON_WORKFLOW_EXISTS":
       return ErrorReason.WORKFLOW_EXISTS;
@@ -238,6 +253,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 22:
     case "ERROR_REASON_CONTROLLER_EXISTS":
       return ErrorReason.CONTROLLER_EXISTS;
+    case 23:
+    case "ERROR_REASON_RESOURCE_EXISTS":
+      return ErrorReason.RESOURCE_EXISTS;
     case 30:
     case "ERROR_REASON_ILLEGAL_TRANSITION":
       return ErrorReason.ILLEGAL_TRANSITION;
@@ -262,6 +280,12 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 37:
     case "ERROR_REASON_PLANNING_FAILED":
       return ErrorReason.PLANNING_FAILED;
+    case 38:
+    case "ERROR_REASON_RESOURCE_IN_USE":
+      return ErrorReason.RESOURCE_IN_USE;
+    case 39:
+    case "ERROR_REASON_RESOURCE_BUSY":
+      return ErrorReason.RESOURCE_BUSY;
     case 40:
     case "ERROR_REASON_STORE_UNAVAILABLE":
       return ErrorReason.STORE_UNAVAILABLE;
@@ -378,12 +402,16 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_INCIDENT_NOT_FOUND";
     case ErrorReason.NODE_NOT_FOUND:
       return "ERROR_REASON_NODE_NOT_FOUND";
+    case ErrorReason.RESOURCE_NOT_FOUND:
+      return "ERROR_REASON_RESOURCE_NOT_FOUND";
     case ErrorReason.WORKFLOW_EXISTS:
       return "ERROR_REASON_WORKFLOW_EXISTS";
     case ErrorReason.REQUEST_ID_REUSED:
       return "ERROR_REASON_REQUEST_ID_REUSED";
     case ErrorReason.CONTROLLER_EXISTS:
       return "ERROR_REASON_CONTROLLER_EXISTS";
+    case ErrorReason.RESOURCE_EXISTS:
+      return "ERROR_REASON_RESOURCE_EXISTS";
     case ErrorReason.ILLEGAL_TRANSITION:
       return "ERROR_REASON_ILLEGAL_TRANSITION";
     case ErrorReason.STALE_ETAG:
@@ -400,6 +428,10 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_SECRET_KEY_MISSING";
     case ErrorReason.PLANNING_FAILED:
       return "ERROR_REASON_PLANNING_FAILED";
+    case ErrorReason.RESOURCE_IN_USE:
+      return "ERROR_REASON_RESOURCE_IN_USE";
+    case ErrorReason.RESOURCE_BUSY:
+      return "ERROR_REASON_RESOURCE_BUSY";
     case ErrorReason.STORE_UNAVAILABLE:
       return "ERROR_REASON_STORE_UNAVAILABLE";
     case ErrorReason.SHUTTING_DOWN:

@@ -1,0 +1,3 @@
+export { createStorageOrchestrator } from './storage.js';
+export { exportId } from './export-plans.js';
+export { exportHostsMax, volumesMax, type Operation } from './schemas.js';
