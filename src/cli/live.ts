@@ -100,16 +100,21 @@ function createPlainView({ terminal }: CliContext): View {
 function createTreeView({ terminal, nowMs, env }: CliContext): View {
   const steps = new Map<string, Step>();
   let workflow: Workflow | undefined;
-  let drawn = 0;
-  const draw = (): void => {
+  let drawn: { readonly lines: number; readonly columns: number; readonly rows: number } | undefined;
+  const draw = (isLast: boolean): void => {
     if (workflow === undefined) return;
-    const style = { columns: terminal.columns, hasColor: env['NO_COLOR'] === undefined, nowMs: nowMs() };
-    const lines = renderTree(workflow, [...steps.values()], style);
-    const up = drawn === 0 ? '' : `${esc}[${drawn}A`;
-    terminal.out(`${up}${lines.map((line) => `${esc}[2K${line}\n`).join('')}`);
-    drawn = lines.length;
+    const { columns, rows } = terminal;
+    const hasColor = env['NO_COLOR'] === undefined;
+    // At the end all of it: nothing is drawn over that.
+    const limit = isLast || rows <= 0 ? {} : { rows };
+    const lines = renderTree(workflow, [...steps.values()], { columns, hasColor, nowMs: nowMs(), ...limit });
+    const text = lines.map((line) => `${esc}[2K${line}\n`).join('');
+    terminal.out(`${moveBack(drawn, columns, rows)}${text}${esc}[J`);
+    drawn = { lines: lines.length, columns, rows };
   };
-  const cancel = everyMs(redrawMs, draw);
+  const cancel = everyMs(redrawMs, () => {
+    draw(false);
+  });
   return {
     update: (changed, changedSteps) => {
       workflow = changed;
@@ -117,9 +122,20 @@ function createTreeView({ terminal, nowMs, env }: CliContext): View {
     },
     close: () => {
       cancel();
-      draw();
+      draw(true);
     },
   };
+}
+
+/** Moves to where the last drawing begins. A terminal that was resized has wrapped it: nobody knows where that is now. */
+function moveBack(
+  drawn: { readonly lines: number; readonly columns: number; readonly rows: number } | undefined,
+  columns: number,
+  rows: number,
+): string {
+  if (drawn === undefined) return '';
+  if (drawn.columns !== columns || drawn.rows !== rows) return `${esc}[H${esc}[2J`;
+  return `${esc}[${drawn.lines}A`;
 }
 
 function everyMs(periodMs: number, run: () => void): () => void {

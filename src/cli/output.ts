@@ -15,6 +15,8 @@ export interface Terminal {
   readonly isTty: boolean;
   /** Columns of it. */
   readonly columns: number;
+  /** Rows of it; 0 if nobody knows. */
+  readonly rows: number;
 }
 
 /** The terminal of this process. */
@@ -30,6 +32,9 @@ export const processTerminal: Terminal = {
   },
   get columns() {
     return process.stdout.columns;
+  },
+  get rows() {
+    return process.stdout.rows;
   },
 };
 

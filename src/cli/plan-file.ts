@@ -17,6 +17,7 @@ import {
 } from '../gen/wire/steplock/v1/plan.js';
 import { OnFailure, RunningSteps, type WorkflowSettings } from '../gen/wire/steplock/v1/workflow.js';
 import { createSchemaChecker } from '../model/schema.js';
+import { toFilePath, unescapePointer } from './plan-file-path.js';
 import { planFileSchema } from './plan-file-schema.js';
 
 /** What a plan file says. */
@@ -102,7 +103,7 @@ function toPlanFile(content: JsonObject, place: (path: readonly string[]) => str
       output: isJsonObject(content['output']) ? content['output'] : undefined,
     },
     placeOf: (field) => {
-      const path = toFilePath(field, stepIds, Object.keys(groups));
+      const path = toFilePath(field, content);
       return path === undefined ? undefined : place(path);
     },
   };
@@ -202,34 +203,6 @@ function toSettings(workflow: JsonObject): WorkflowSettings {
   };
 }
 
-/** The path in the file of a field of the request, e.g. `plan.steps[0].call.arguments/size_bytes`. */
-function toFilePath(
-  field: string,
-  stepIds: readonly string[],
-  groupIds: readonly string[],
-): string[] | undefined {
-  const [, list, index, rest = ''] = /^plan\.(steps|groups)\[(\d+)\](.*)$/.exec(field) ?? [];
-  if (field.startsWith('plan.output')) {
-    return ['output', ...field.slice('plan.output'.length).split('/').slice(1).map(unescapePointer)];
-  }
-  if (list === undefined) return field.startsWith('plan') ? [] : undefined;
-  const id = (list === 'steps' ? stepIds : groupIds)[Number(index)];
-  if (id === undefined) return undefined;
-  return [list, id, ...toStepPath(rest)];
-}
-
-function toStepPath(rest: string): string[] {
-  const [path = '', ...pointer] = rest.split('/');
-  const [, dependency] = /^\.depends_on\[(\d+)\]/.exec(path) ?? [];
-  if (dependency !== undefined) return ['needs', dependency];
-  if (path.startsWith('.call.arguments') || path.startsWith('.child.arguments'))
-    return ['with', ...pointer.map(unescapePointer)];
-  if (path.startsWith('.call.system')) return ['system'];
-  if (path.startsWith('.call')) return ['call'];
-  if (path.startsWith('.undo.call.arguments')) return ['undo', 'with', ...pointer.map(unescapePointer)];
-  return path.split('.').slice(1, 2);
-}
-
 /** The place of the value at the path, or of the nearest one around it. */
 function placeIn(document: Document, lines: LineCounter, path: readonly (string | number)[]): string {
   for (let length = path.length; length >= 0; length--) {
@@ -253,10 +226,6 @@ function offsetOf(document: Document, path: readonly (string | number)[]): numbe
   }
   const node: unknown = path.length === 0 ? document.contents : document.getIn(path, true);
   return isNode(node) ? node.range?.[0] : undefined;
-}
-
-function unescapePointer(token: string): string {
-  return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 function objectOf(value: JsonValue | undefined): JsonObject {

@@ -6,11 +6,15 @@ import {
   type Step,
   type Workflow,
 } from '../gen/wire/steplock/v1/workflow.js';
+import { cutLine, stepsThatFit } from './fit.js';
 import { formatSpan, printable } from './output.js';
 
 /** How to draw. */
 export interface TreeStyle {
+  /** Of the terminal; 0 for no limit. */
   readonly columns: number;
+  /** Lines at most, the last of them saying how many steps are left out; without it all steps are shown. */
+  readonly rows?: number;
   readonly hasColor: boolean;
   readonly nowMs: number;
 }
@@ -52,11 +56,15 @@ export function renderTree(workflow: Workflow, steps: readonly Step[], style: Tr
   const lines = [
     `${paint(head, endColors.get(workflow.state) ?? 'bold', style)}  ${countsOf(workflow)}  ${span}`,
   ];
-  for (const step of forward) {
+  // One line is the head's, one says what is left out, and one is the cursor's.
+  const shown = style.rows === undefined ? forward : stepsThatFit(forward, undos, style.rows - 3);
+  for (const step of shown) {
     const indent = '  '.repeat(depths.get(step.id) ?? 0);
     const name = `${indent}${step.id}`.padEnd(width);
     lines.push(renderStepLine(name, step, undos.get(step.id), style));
   }
+  const leftOut = forward.length - shown.length;
+  if (leftOut > 0) lines.push(`  … ${leftOut} more steps`);
   return lines.map((line) => cutLine(line, style.columns));
 }
 
@@ -152,24 +160,4 @@ export function stepStateNameOf(state: StepState): string {
 
 function paint(text: string, color: Color, { hasColor }: TreeStyle): string {
   return hasColor ? `${esc}[${colors[color]}m${text}${esc}[0m` : text;
-}
-
-const colorPattern = new RegExp(`${esc}\\[[0-9]+m`, 'g');
-
-/** Cuts a line to what the terminal shows; a wrapped line would spoil the drawing over the old one. */
-function cutLine(line: string, columns: number): string {
-  const plain = line.replace(colorPattern, '');
-  if (columns <= 0 || plain.length <= columns) return line;
-  let shown = 0;
-  let result = '';
-  for (const part of line.split(new RegExp(`(${esc}\\[[0-9]+m)`))) {
-    if (part.startsWith(esc)) {
-      result += part;
-    } else {
-      const rest = columns - 1 - shown;
-      result += part.length > rest ? part.slice(0, Math.max(0, rest)) : part;
-      shown += Math.min(part.length, Math.max(0, rest));
-    }
-  }
-  return `${result}…`;
 }

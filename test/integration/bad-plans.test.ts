@@ -3,14 +3,13 @@
  * here would fail in the middle of changing an array.
  */
 import { expect } from 'chai';
-import type { ControllerPort } from '../../src/contract/contract.js';
 import type { GroupSpec, Plan, StepSpec } from '../../src/gen/wire/steplock/v1/plan.js';
 import { WorkflowServiceService as Service } from '../../src/gen/wire/steplock/v1/workflow_service.js';
 import { approval, chain, child, output, planOf, signal, step } from './support/plans.js';
 import { metadataOf, placesOf, refused } from './support/refusal.js';
 import { submission } from './support/requests.js';
 import { startRig, stateOf, type Rig } from './support/rig.js';
-import { ScriptedController } from './support/scripted-controller.js';
+import { bareController } from './support/scripted-controller.js';
 
 const plansRefused: readonly (readonly [title: string, place: string, plan: Plan])[] = [
   ['no steps', 'REQUIRED plan.steps', planOf()],
@@ -135,13 +134,6 @@ function withGroups(plan: Plan, ...groups: GroupSpec[]): Plan {
 
 function withArgument(name: string, value: string | number): Plan {
   return planOf(step('a', 'free', { with: { [name]: value } }));
-}
-
-/** A controller whose method does not say how it is undone, as a remote one may be. */
-function bareController(): ControllerPort {
-  const { port } = new ScriptedController();
-  const methods = port.description.methods.map((method) => ({ ...method, undo: undefined }));
-  return { ...port, description: { ...port.description, methods } };
 }
 
 describe('A plan that must not run', function () {

@@ -69,6 +69,7 @@ describe('The command line', function () {
         err: (text) => (ran.err += text),
         isTty: false,
         columns: 80,
+        rows: 0,
       },
       env: {},
       signal: new AbortController().signal,

@@ -139,7 +139,7 @@ async function cli(rig: Rig, ...args: readonly string[]): Promise<string> {
     printed += text;
   };
   await runCli([...args, '--server', rig.node.address], {
-    terminal: { out: print, err: print, isTty: false, columns: 200 },
+    terminal: { out: print, err: print, isTty: false, columns: 200, rows: 0 },
     env: {},
     signal: new AbortController().signal,
     nowMs: () => Date.now(),

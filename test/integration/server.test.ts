@@ -206,7 +206,7 @@ interface ReflectionResponse {
 async function runHere(args: readonly string[]): Promise<{ code: number; err: string }> {
   const ran = { code: 0, err: '' };
   await runCli([...args], {
-    terminal: { out: () => undefined, err: (text) => (ran.err += text), isTty: false, columns: 80 },
+    terminal: { out: () => undefined, err: (text) => (ran.err += text), isTty: false, columns: 80, rows: 0 },
     env: {},
     signal: AbortSignal.timeout(10_000),
     nowMs: () => Date.now(),

@@ -182,3 +182,10 @@ export function createGate(): {
     },
   };
 }
+
+/** A controller whose methods do not say how they are undone, as a remote one may be. */
+export function bareController(): ControllerPort {
+  const { port } = new ScriptedController();
+  const methods = port.description.methods.map((method) => ({ ...method, undo: undefined }));
+  return { ...port, description: { ...port.description, methods } };
+}

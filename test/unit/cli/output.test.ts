@@ -54,6 +54,7 @@ describe('printResult()', () => {
       err: () => undefined,
       isTty: false,
       columns: 80,
+      rows: 0,
     };
     printResult(terminal, format, { name: 'no', list: [1] }, { head: ['NAME'], body: [['no']] });
     return out;

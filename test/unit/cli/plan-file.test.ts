@@ -169,7 +169,7 @@ describe('What is wrong with a plan file', () => {
   });
 
   it('stands, if the server finds it, where the field of the request was written', () => {
-    const { placeOf } = read(`workflow: { id: w }
+    const { placeOf } = read(`workflow: { id: w, priority: 3, locks: { a: shared, '?': shared } }
 groups:
   g: { needs: [nobody] }
 steps:
@@ -184,6 +184,9 @@ steps:
       a/b: { deep: [1, { x: 2 }] }
     timeout: 1h
     undo: { method: m, with: { id: 7 } }
+    locks: { lun/7: shared, 'not one!': exclusive }
+    retry: { max_attempts: 900 }
+    nodes: { labels: { a: b } }
 `);
     const places: [string, string | undefined][] = [
       ['plan.steps[0]', '5:3'],
@@ -201,7 +204,17 @@ steps:
       ['plan.groups[0].depends_on[0]', '3:16'],
       ['plan', '1:1'],
       ['plan.steps[9]', undefined],
-      ['settings.priority', undefined],
+      ['plan.steps[1].undo.call.method', '15:13'],
+      ['plan.steps[1].locks[1].resource', '16:29'],
+      ['plan.steps[1].locks', '16:5'],
+      ['plan.steps[1].retry.max_attempts', '17:14'],
+      ['plan.steps[1].nodes.labels["a"]', '18:14'],
+      ['plan.steps[1].depends_on', '9:5'],
+      ['workflow_id', '1:13'],
+      ['settings.priority', '1:20'],
+      ['settings.locks[1].resource', '1:53'],
+      // Not said in this file: where it would stand.
+      ['settings.tenant', '1:1'],
       ['request_id', undefined],
     ];
     expect(places.map(([field]) => [field, placeOf(field)])).to.deep.equal(places);

@@ -1,5 +1,6 @@
 /** The tree of a workflow: what people watch, on narrow and on wide terminals, with colors and without. */
 import { expect } from 'chai';
+import stringWidth from 'string-width';
 import { renderPlainStep, renderTree, type TreeStyle } from '../../../src/cli/tree.js';
 import {
   Direction,
@@ -114,6 +115,55 @@ describe('renderTree()', () => {
     const given = [step('b', PENDING, { waitsFor: ['a', 'group-1'] }), step('a', PENDING)];
     expect(tree({}, given).slice(1)).to.deep.equal(['  ·   b       pending', '  · a         pending']);
     expect(tree({}, [])).to.have.length(1);
+  });
+
+  it('counts wide characters as two columns, and cuts none in half', () => {
+    for (const columns of [40, 41, 42]) {
+      const message = '音量を作成しています'.repeat(9);
+      const [, line = ''] = tree({ columns }, [
+        step('a', RUNNING, { progressPercent: 5, progressMessage: message }),
+      ]);
+      expect(stringWidth(line)).to.be.within(columns - 1, columns);
+      expect(line).to.match(/^  ● a +running 5% 音量[^\uFFFD]*…$/u);
+    }
+  });
+
+  it('shows no more lines than there are rows: trouble and what moves first, in their order, and how many are left out', () => {
+    const many = [
+      ...Array.from({ length: 30 }, (_, n) => step(`old${n}`, SUCCEEDED, { endTime: at(n) })),
+      step('bad', FAILED),
+      ...Array.from({ length: 30 }, (_, n) => step(`run${n}`, n % 3 === 0 ? RUNNING : PENDING)),
+      step('undone', SUCCEEDED, { endTime: at(1) }),
+      step('undone', RUNNING, { direction: UNDO }),
+    ];
+    const lines = tree({ rows: 24 }, many);
+    // One row is left for the cursor.
+    expect(lines).to.have.length(23);
+    const shown = lines.slice(1, -1).map((line) => /(\w+) +\w+( {2}↩.*)?$/.exec(line)?.[1]);
+    expect(lines.at(-1)).to.equal('  … 41 more steps');
+    const moving = many.filter(({ state, id }) => state === RUNNING && id !== 'undone').map(({ id }) => id);
+    expect(shown).to.include.members(['bad', ...moving, 'undone']);
+    const order = many.map(({ id }) => id);
+    expect(shown.map((id = '') => order.indexOf(id))).to.deep.equal(
+      shown.map((id = '') => order.indexOf(id)).sort((left, right) => left - right),
+    );
+    expect(shown.filter((id) => id?.startsWith('old'))).to.deep.equal([]);
+    expect(tree({}, many)).to.have.length(63);
+  });
+
+  it('shows the latest ends where there is room for some only', () => {
+    const ended = Array.from({ length: 30 }, (_, n) => step(`s${n}`, SUCCEEDED, { endTime: at(n) }));
+    const lines = tree({ rows: 8 }, ended);
+    expect(lines.slice(1).map((line) => line.trim().split(/\s+/)[1])).to.deep.equal([
+      's25',
+      's26',
+      's27',
+      's28',
+      's29',
+      '25',
+    ]);
+    // Too small a terminal for any step.
+    for (const rows of [1, 2, 3]) expect(tree({ rows }, ended)).to.have.length(2);
   });
 
   it('says nothing of the error of what succeeded in the end', () => {
