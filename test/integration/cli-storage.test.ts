@@ -34,6 +34,7 @@ describe('The command line of block storage', function () {
         },
         isTty: false,
         columns: 200,
+        rows: 0,
       },
       env: {},
       signal: new AbortController().signal,
