@@ -39,6 +39,8 @@ export interface Inputs {
   readonly lockGuards: (run: Run) => readonly Compare[] | undefined;
   /** The same for one resource that a child wants. */
   readonly lateGuards: LateLockInputs['lateGuards'];
+  /** Whether roots wait for each other. */
+  readonly cycleGuards: LateLockInputs['cycleGuards'];
 }
 
 const S = HeadState;

@@ -16,12 +16,17 @@ import type { Run } from './run.js';
 import { treeVerb } from './tree-verbs.js';
 import type { Turn } from './turn.js';
 
+/** How often it looks for a circle. */
+const lookMs = 1_000;
+
 /** What it looks at beside the run. */
 export interface LateLockInputs {
   readonly nowMs: number;
   readonly elapsedMs: number;
   /** If nobody comes before that ticket of the workflow: the conditions under which that is true. */
   readonly lateGuards: (run: Run, ticket: number, need: LockNeed) => readonly Compare[] | undefined;
+  /** If that ticket of the workflow is the latest that waits in a circle: the conditions under which that is true. */
+  readonly cycleGuards: (run: Run, ticket: number) => readonly Compare[] | undefined;
 }
 
 /** A child wants locks. */
@@ -67,16 +72,41 @@ export function settleLateLocks(run: Run, inputs: LateLockInputs, turn: Turn): v
       return;
     }
     if (grant(run, late, inputs, turn)) continue;
+    const circle = circleOf(run, late, inputs);
+    if (circle !== undefined) {
+      turn.add({ kind: 'grant', guards: circle });
+      drop(run, [late], turn);
+      const message = `It and others wait for each other to lock ${namesOf(late)}; it came last`;
+      tell(run, late, errorRecord('LOCK_DEADLOCK', message, true), inputs.nowMs, turn);
+      continue;
+    }
     const leftMs = late.sinceElapsedMs + limits.lateLockMs - inputs.elapsedMs;
     if (leftMs > 0) {
-      turn.wakeAt(inputs.nowMs + leftMs);
+      // Of who came before it, and closes a circle, its node may hear later.
+      turn.wakeAt(inputs.nowMs + Math.min(leftMs, lookMs));
       continue;
     }
     drop(run, [late], turn);
-    const names = late.needs.map(({ resource }) => resource).join(', ');
-    const message = `It waited ${limits.lateLockMs / 1_000} s to lock ${names}`;
+    const message = `It waited ${limits.lateLockMs / 1_000} s to lock ${namesOf(late)}`;
     tell(run, late, errorRecord('LOCK_TIMEOUT', message, true), inputs.nowMs, turn);
   }
+}
+
+function circleOf(
+  run: Run,
+  { needs }: LateLocks,
+  { cycleGuards }: LateLockInputs,
+): readonly Compare[] | undefined {
+  for (const { resource } of needs) {
+    const ticket = run.lateTickets.get(resource);
+    const guards = ticket === undefined ? undefined : cycleGuards(run, ticket);
+    if (guards !== undefined) return guards;
+  }
+  return undefined;
+}
+
+function namesOf({ needs }: LateLocks): string {
+  return needs.map(({ resource }) => resource).join(', ');
 }
 
 function grant(run: Run, late: LateLocks, inputs: LateLockInputs, turn: Turn): boolean {

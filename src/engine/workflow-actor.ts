@@ -8,13 +8,9 @@ import { sleep } from '../base/clock.js';
 import { createDeferred, type Deferred } from '../base/deferred.js';
 import type { StepId } from '../base/ids.js';
 import { errorText, isReason } from '../errors/index.js';
-import type { LockNeed } from '../gen/store/steplock/store/v1/plan.js';
 import type { QueueItem, StepRecord } from '../gen/store/steplock/store/v1/step.js';
 import { HeadState } from '../gen/store/steplock/store/v1/workflow.js';
-import { lockOf } from '../model/locks.js';
 import { isResting } from '../model/workflow-state.js';
-import { lockGuards } from '../lock/lock-guards.js';
-import type { Compare } from '../store/store.js';
 import type { CacheEvent } from '../store/cache.js';
 import type { WorkflowKey } from '../store/keys.js';
 import { CorruptRecordError } from '../store/records.js';
@@ -25,6 +21,7 @@ import { reportCorruptRecord } from './corrupt-record.js';
 import { decide, type Report } from './decide.js';
 import { deleteTree } from './delete-tree.js';
 import { Elapsed } from './elapsed.js';
+import { lockInputs } from './lock-inputs.js';
 import { noteIncident, noteState } from './notes.js';
 import { KnownRun, type FreshWorkflow } from './known-run.js';
 import type { Reservation } from './release.js';
@@ -178,10 +175,6 @@ export class WorkflowActor {
 
   async #decideAndCommit(run: Run, reports: readonly PendingReport[]): Promise<void> {
     const { clock, dispatch, random, epoch, locks } = this.#options;
-    const guardsOf = (of: Run): readonly Compare[] | undefined =>
-      lockGuards(locks, of.key.id, of.ticket, of.head.locks.map(lockOf));
-    const lateGuards = (of: Run, ticket: number, need: LockNeed): readonly Compare[] | undefined =>
-      lockGuards(locks, of.key.id, ticket, [lockOf(need)]);
     const before = run.head.state;
     const commits: { readonly turn: Turn; readonly unit: Unit }[] = [];
     let refused: Report[] = [];
@@ -189,8 +182,7 @@ export class WorkflowActor {
     const reserve = (item: QueueItem): Reservation | undefined => dispatch.reserve(item);
     const given = {
       reserve,
-      lockGuards: guardsOf,
-      lateGuards,
+      ...lockInputs(locks),
       elapsedMs: this.#elapsed.measure(run.head, clock.monotonicMs()),
     };
     for (;;) {

@@ -89,6 +89,7 @@ export const stepReasons = [
   'INVALID_CHILD_PLAN',
   'LOCK_TIMEOUT',
   'LOCK_UPGRADE',
+  'LOCK_DEADLOCK',
   'CALLBACK_FAILED',
   'UNDONE_BY_OPERATOR',
 ] as const;

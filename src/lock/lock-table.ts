@@ -24,6 +24,7 @@ export interface Ticket extends LockKey {
 /** See the head of this file. */
 export class LockTable {
   readonly #resources = new Map<string, Map<string, Ticket>>();
+  readonly #workflows = new Map<WorkflowId, Map<string, Ticket>>();
 
   /** `onFreed`: a ticket of the resource is gone. */
   constructor(cache: StoreCache, onFreed: (resource: string) => void) {
@@ -39,6 +40,11 @@ export class LockTable {
   /** The tickets of a resource, in order. */
   ticketsOf(resource: string): Ticket[] {
     return [...(this.#resources.get(resource)?.values() ?? [])].sort(inOrder);
+  }
+
+  /** The tickets of a workflow. */
+  ticketsOfWorkflow(workflow: WorkflowId): Ticket[] {
+    return [...(this.#workflows.get(workflow)?.values() ?? [])];
   }
 
   /** The tickets that come before the workflow's own and conflict with it. */
@@ -70,20 +76,32 @@ export class LockTable {
   #apply({ key, kv }: CacheEvent): void {
     const place = lockOfKey(key);
     if (place === undefined) return;
-    const tickets = this.#resources.get(place.resource) ?? new Map<string, Ticket>();
     if (kv === undefined) {
-      tickets.delete(key);
-      if (tickets.size === 0) this.#resources.delete(place.resource);
+      remove(this.#resources, place.resource, key);
+      remove(this.#workflows, place.workflow.id, key);
       return;
     }
-    this.#resources.set(place.resource, tickets);
     const record = readRecord(LockRecord, kv);
     const { tenant = '', timeMs = 0 } = record ?? {};
-    tickets.set(key, { ...place, revision: kv.createRevision, tenant, timeMs });
+    const ticket = { ...place, revision: kv.createRevision, tenant, timeMs };
+    put(this.#resources, place.resource, key, ticket);
+    put(this.#workflows, place.workflow.id, key, ticket);
   }
 }
 
 /** Keys written by one transaction have one revision; two workflows' tickets for one resource never have. */
 function inOrder(left: Ticket, right: Ticket): number {
   return left.revision - right.revision || (left.workflow.id < right.workflow.id ? -1 : 1);
+}
+
+function put<Name>(tickets: Map<Name, Map<string, Ticket>>, name: Name, key: string, ticket: Ticket): void {
+  const known = tickets.get(name) ?? new Map<string, Ticket>();
+  known.set(key, ticket);
+  tickets.set(name, known);
+}
+
+function remove<Name>(tickets: Map<Name, Map<string, Ticket>>, name: Name, key: string): void {
+  const known = tickets.get(name);
+  known?.delete(key);
+  if (known?.size === 0) tickets.delete(name);
 }

@@ -186,4 +186,30 @@ describe('Orchestrators', function () {
     expect(error?.message).to.contain('locked shared by its root');
     expect((await rig.keys()).filter((key) => key.startsWith('lock/'))).to.deep.equal([]);
   });
+
+  it('of two roots that wait for each other’s locks the later one gives way, and the other goes on', async () => {
+    const roots = [`${id}-1`, `${id}-2`];
+    for (const [index, operation] of ['one', 'two'].entries()) {
+      const workflowId = roots[index] ?? '';
+      const theirs = [exclusive(`ring/${1 - index}`)];
+      desk.script(operation, () => planned(planOf(step('x', 'make', { locks: theirs }))));
+      const own = step('own', 'make', { locks: [exclusive(`ring/${index}`)] });
+      const sub = child('sub', operation, { needs: ['go'] });
+      await rig.submit(planOf(own, approval('go', { needs: ['own'] }), sub), { workflowId });
+    }
+    for (const root of roots) {
+      await eventually(async () => {
+        expect((await rig.step(`workflows/${root}`, 'go')).state).to.equal(StepState.WAITING);
+      });
+    }
+    for (const root of roots)
+      await rig.client.workflows.approveStep({ ...verb('', byAnn), name: `workflows/${root}/steps/go` });
+    // They would wait five minutes for their time to be up.
+    const ends = await Promise.all(roots.map(async (root) => await rig.rested(`workflows/${root}`, 30_000)));
+    expect(ends.map(stateOf).sort()).to.deep.equal(['ROLLED_BACK', 'SUCCEEDED']);
+    const loser = roots[ends.findIndex(({ state }) => state === ROLLED_BACK)] ?? '';
+    const { error } = await rig.step(`workflows/${loser}`, 'sub');
+    expect(error?.message).to.contain('wait for each other').and.to.contain('it came last');
+    expect((await rig.keys()).filter((key) => key.startsWith('lock/'))).to.deep.equal([]);
+  });
 });

@@ -137,6 +137,7 @@ export class DrivenWorkflow {
       reserve: this.#reserve,
       lockGuards: () => undefined,
       lateGuards: () => undefined,
+      cycleGuards: () => undefined,
     };
     const refused = decide(this.run, inputs, turn);
     if (!turn.isEmpty) {

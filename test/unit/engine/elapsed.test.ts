@@ -29,6 +29,7 @@ async function decideAt(
       reserve: () => undefined,
       lockGuards: () => undefined,
       lateGuards: () => undefined,
+      cycleGuards: () => undefined,
     },
     turn,
   );

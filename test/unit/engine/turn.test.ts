@@ -81,6 +81,7 @@ describe('A turn', () => {
         reserve: () => undefined,
         lockGuards: () => undefined,
         lateGuards: () => undefined,
+        cycleGuards: () => undefined,
       },
       turn,
     );

@@ -254,6 +254,7 @@ describe('Verbs', () => {
         reserve: () => undefined,
         lockGuards: () => undefined,
         lateGuards: () => undefined,
+        cycleGuards: () => undefined,
       },
       turn,
     );

@@ -124,6 +124,11 @@ export const ErrorReason = {
   INVALID_ARGUMENTS: 69,
   /** SKIPPED_BY_OPERATOR - Of a step: an operator said that it is to be left out. */
   SKIPPED_BY_OPERATOR: 70,
+  /**
+   * LOCK_DEADLOCK - Of a child: its root and others wait for each other's locks, and its ticket is the latest. Way out: retry its step,
+   * or let the root workflow lock it from the start.
+   */
+  LOCK_DEADLOCK: 79,
   /** UNDONE_BY_OPERATOR - Of a step of which nobody knew what came of it: an operator said that nothing of it is left. */
   UNDONE_BY_OPERATOR: 78,
   /**
@@ -198,6 +203,7 @@ export namespace ErrorReason {
   export type IRREVERSIBLE = typeof ErrorReason.IRREVERSIBLE;
   export type INVALID_ARGUMENTS = typeof ErrorReason.INVALID_ARGUMENTS;
   export type SKIPPED_BY_OPERATOR = typeof ErrorReason.SKIPPED_BY_OPERATOR;
+  export type LOCK_DEADLOCK = typeof ErrorReason.LOCK_DEADLOCK;
   export type UNDONE_BY_OPERATOR = typeof ErrorReason.UNDONE_BY_OPERATOR;
   export type RECORD_CORRUPT = typeof ErrorReason.RECORD_CORRUPT;
   export type REJECTED = typeof ErrorReason.REJECTED;
@@ -349,6 +355,9 @@ export function errorReasonFromJSON(object: any): ErrorReason {
     case 70:
     case "ERROR_REASON_SKIPPED_BY_OPERATOR":
       return ErrorReason.SKIPPED_BY_OPERATOR;
+    case 79:
+    case "ERROR_REASON_LOCK_DEADLOCK":
+      return ErrorReason.LOCK_DEADLOCK;
     case 78:
     case "ERROR_REASON_UNDONE_BY_OPERATOR":
       return ErrorReason.UNDONE_BY_OPERATOR;
@@ -474,6 +483,8 @@ export function errorReasonToJSON(object: ErrorReason): string {
       return "ERROR_REASON_INVALID_ARGUMENTS";
     case ErrorReason.SKIPPED_BY_OPERATOR:
       return "ERROR_REASON_SKIPPED_BY_OPERATOR";
+    case ErrorReason.LOCK_DEADLOCK:
+      return "ERROR_REASON_LOCK_DEADLOCK";
     case ErrorReason.UNDONE_BY_OPERATOR:
       return "ERROR_REASON_UNDONE_BY_OPERATOR";
     case ErrorReason.RECORD_CORRUPT:
