@@ -59,6 +59,9 @@ export class Engine {
       else if (event.key.startsWith(prefixes.shard)) this.#onShard(event);
       else if (event.key.startsWith(prefixes.node)) this.#lookAgain();
     });
+    const endListening = cache.onListed((asOf) => {
+      for (const owner of this.#owners.values()) owner.onListed(asOf);
+    });
     try {
       while (session.isAlive()) {
         this.#hasNews = false;
@@ -71,6 +74,7 @@ export class Engine {
       log.info({ cause: errorText(error) }, 'engine stopped with its session');
     } finally {
       unsubscribe();
+      endListening();
       for (const owner of this.#owners.values()) owner.stop();
       this.#owners.clear();
     }

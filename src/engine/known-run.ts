@@ -5,7 +5,7 @@
 import type { StepId } from '../base/ids.js';
 import type { WorkflowHead } from '../gen/store/steplock/store/v1/workflow.js';
 import type { CacheEvent } from '../store/cache.js';
-import type { WorkflowKey } from '../store/keys.js';
+import { keys, type WorkflowKey } from '../store/keys.js';
 import type { Store } from '../store/store.js';
 import { applyEvent } from './apply-event.js';
 import { freshWorkflow } from './load.js';
@@ -62,6 +62,19 @@ export class KnownRun {
   /** Takes note of a change of one of the workflow's keys. */
   note(event: CacheEvent): void {
     this.#events.push(event);
+  }
+
+  /**
+   * The queue was listed as of that revision. An item that was read from the store, and never cached, may have gone
+   * unseen: no list differs from the cache in it. Whether there is one; it is noted as gone.
+   */
+  noteListed(asOf: number, isCached: (key: string) => boolean): boolean {
+    const gone = [...(this.#run?.items ?? [])]
+      .filter(([, { revision }]) => revision > 0 && revision <= asOf)
+      .map(([step]) => keys.queue(this.#key, step))
+      .filter((key) => !isCached(key));
+    for (const key of gone) this.note({ key, kv: undefined, revision: asOf });
+    return gone.length > 0;
   }
 
   /** What was seen is of no use: the workflow cannot be read. */

@@ -57,6 +57,12 @@ export class ShardOwner {
     else if (wakesActor(event)) this.#actorOf(workflow, freshOf(event, head));
   }
 
+  /** Everything cached was listed as of that revision. */
+  onListed(asOf: number): void {
+    const isCached = (key: string): boolean => this.#options.cache.get(key) !== undefined;
+    for (const actor of this.#actors.values()) actor.onListed(asOf, isCached);
+  }
+
   /** Lets the workflow's actor, if there is one, look again. */
   poke(workflow: WorkflowKey): void {
     this.#actors.get(workflow.id)?.poke();

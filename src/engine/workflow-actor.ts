@@ -82,6 +82,11 @@ export class WorkflowActor {
     this.poke();
   }
 
+  /** See {@link KnownRun.noteListed}. */
+  onListed(asOf: number, isCached: (key: string) => boolean): void {
+    if (this.#known.noteListed(asOf, isCached)) this.poke();
+  }
+
   /**
    * Commits a step's outcome together with what follows from it. False when that cannot be done here: the reporter
    * then writes the outcome by itself.

@@ -56,6 +56,7 @@ export class StoreCache {
    */
   readonly #recent = new Map<string, number>();
   readonly #listeners = new Set<(event: CacheEvent) => void>();
+  readonly #listListeners = new Set<(asOf: Revision) => void>();
   readonly #keyListeners = new Map<string, Set<(event: CacheEvent) => void>>();
   #cursor = 0 as Revision;
 
@@ -97,6 +98,12 @@ export class StoreCache {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#keyListeners.get(key) === listeners) this.#keyListeners.delete(key);
     };
+  }
+
+  /** Calls after each list of everything kept, with its revision: what is not cached then is not there. */
+  onListed(listener: (asOf: Revision) => void): () => void {
+    this.#listListeners.add(listener);
+    return () => this.#listListeners.delete(listener);
   }
 
   /** Lists, then keeps watching and listing until the signal aborts. Ends when the first list is there. */
@@ -141,6 +148,7 @@ export class StoreCache {
     for (const [key, kv] of this.#entries) {
       if (!listed.has(key) && kv.modRevision <= asOf) this.#apply({ key, kv: undefined, revision: asOf });
     }
+    for (const listener of this.#listListeners) listener(asOf);
     return asOf;
   }
 

@@ -85,6 +85,11 @@ export const mutants: readonly Mutant[] = [
     edits: [['    void this.#resyncForEver(signal);', '    void this.#resyncForEver;']],
   },
   {
+    name: 'a list that is not compared with what owners have read',
+    file: 'src/engine/engine.ts',
+    edits: [['owner.onListed(asOf);', 'void [owner, asOf];']],
+  },
+  {
     name: 'no session compare: what was claimed is ended when the claim is void',
     file: 'src/store/batcher.ts',
     edits: [['toTxn(this.#options.guard, batch)', 'toTxn([], batch)']],
