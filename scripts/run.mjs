@@ -46,7 +46,8 @@ const tasks = {
     process.env['PYTHONPATH'] = generated;
     return await run(python, ['examples/python-controller/controller.py', ...args]);
   },
-  chaos: async () => await run('node', [...tsx, 'test/chaos/main.ts', ...args]),
+  // The checker keeps the history of the whole run: of half an hour more than Node's default heap.
+  chaos: async () => await run('node', ['--max-old-space-size=12288', ...tsx, 'test/chaos/main.ts', ...args]),
   kill: async () => await run('node', [...tsx, 'test/e2e/kill/main.ts', ...args]),
   'sim:mutants': async () => await run('node', [...tsx, 'test/simulation/mutants/main.ts', ...args]),
   sweep: async () => await run('node', [...tsx, 'test/simulation/sweep/main.ts', ...args]),
