@@ -1,6 +1,6 @@
 /**
  * Transactions as the bytes of etcd's requests and answers, written and read here and not by etcd3: its way there, by
- * objects and protobufjs, was an eighth of a busy node's time (ADR 19). The numbers are those of etcd's rpc.proto and
+ * objects and protobufjs, was an eighth of a busy node's time (ADR 21). The numbers are those of etcd's rpc.proto and
  * kv.proto; fields that are not asked for are passed over.
  */
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
