@@ -61,14 +61,13 @@ export async function settleStep(step: RunningStep, next: Extract<Next, { kind: 
   }
 }
 
-function nameOf(state: OutcomeState): string {
-  const [name] = Object.entries(OutcomeState).find(([, value]) => value === state) ?? ['unknown'];
-  return name.toLowerCase();
-}
+const stateNames = new Map<OutcomeState, string>(
+  Object.entries(OutcomeState).map(([name, value]) => [value, name.toLowerCase()]),
+);
 
 function noteEnd(step: RunningStep, record: StepRecord): void {
   const { controller, method } = step.held.item;
-  const state = nameOf(record.state);
+  const state = stateNames.get(record.state) ?? 'unknown';
   const { queueTimeMs, startTimeMs, endTimeMs, error } = record;
   step.ended = { state, error: error?.reason };
   step.options.telemetry.meters.stepEnded({
