@@ -34,7 +34,7 @@ export async function compile(entry: string): Promise<Compiled> {
     });
     await mkdir(dirname(placeOf(file)), { recursive: true });
     await writeFile(placeOf(file), outputText);
-    for (const [, name = ''] of outputText.matchAll(/\bfrom '(\.[^']+)\.js'/g)) {
+    for (const [, name = ''] of outputText.matchAll(/\bfrom ['"](\.[^'"]+)\.js['"]/g)) {
       const next = `${resolve(dirname(file), name)}.ts`;
       if (!seen.has(next)) waiting.push(next);
       seen.add(next);
