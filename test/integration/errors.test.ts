@@ -230,6 +230,14 @@ describe('The errors that the protos document', function () {
       async (r) => await refused(rig, Service.getStep, { name: `${ended}/steps/z` }, r),
     ],
     [
+      'ExplainWorkflow WORKFLOW_NOT_FOUND',
+      async (r) => await refused(rig, Service.explainWorkflow, { name: nobody }, r),
+    ],
+    [
+      'ExplainWorkflow STEP_NOT_FOUND',
+      async (r) => await refused(rig, Service.explainWorkflow, { name: `${ended}/steps/z` }, r),
+    ],
+    [
       'ListIncidents INVALID_PAGE_TOKEN',
       async (r) => await refused(rig, Incidents.listIncidents, { ...ofIncidents, pageToken }, r),
     ],
