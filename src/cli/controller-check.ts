@@ -32,7 +32,7 @@ Schema allows (const, examples, default, enum, minimum); where that does not fit
       arguments: { volume: '\${unique}', size_bytes: 1048576 }   # \${unique}: another name in each trial
       observe: { method: list-volumes, arguments: { prefix: '\${unique}' } }   # shows what there is
       slow: { arguments: { volume: '\${unique}', size_bytes: 9999872 }, takes_ms: 3000 }   # to be cancelled
-    resize-volume:
+    expand-volume:
       before: [{ method: create-volume, arguments: { volume: '\${unique}', size_bytes: 1048576 } }]
       arguments: { volume: '\${unique}', size_bytes: 2097152 }
     list-volumes: { reads: true }                  # changes nothing
