@@ -171,7 +171,9 @@ describe('Remote controllers', function () {
     const { controllers } = await rig.client.dispatcher.listControllers({});
     expect(controllers.map(({ name }) => name)).to.deep.equal([
       'controllers/basic',
+      'controllers/inventory',
       'controllers/remote',
+      'controllers/storage',
       'controllers/test',
     ]);
   });
