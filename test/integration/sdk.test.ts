@@ -1,7 +1,7 @@
 /** The SDK against real nodes: connecting, going over to another node, following workflows to their ends. */
 import { expect } from 'chai';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { failed } from '../../src/controller.js';
 import {
   connect,
@@ -30,12 +30,20 @@ const portOf = (endpoint: string): number => Number(endpoint.split(':').at(-1));
 const metadataOf = (error: unknown): unknown => (error instanceof SteplockError ? error.metadata : undefined);
 
 /** Takes connections and says nothing. */
-async function silentPeer(): Promise<{ readonly endpoint: string; readonly server: Server }> {
-  const server = createServer();
+async function silentPeer(): Promise<{ readonly endpoint: string; readonly stop: () => void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+  });
+  // A socket that nobody reads does not hear that the other side has closed, and would keep this process.
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
-  return { endpoint: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, server };
+  const stop = (): void => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { endpoint: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, stop };
 }
 
 describe('The SDK', function () {
@@ -62,7 +70,7 @@ describe('The SDK', function () {
       }),
     );
     await cluster.close();
-    silent.server.close();
+    silent.stop();
   });
   beforeEach(async () => {
     client = await connect(endpoints, { actor: 'ann' });
