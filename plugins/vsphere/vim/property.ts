@@ -13,6 +13,7 @@ import {
   string,
   type Value,
 } from '../soap/types.js';
+import { LocalizedMethodFault } from './task.js';
 
 const SelectionSpec = complex('SelectionSpec', { name: optional(string) });
 /** From an object on to those that one of its properties names. */
@@ -45,10 +46,6 @@ export const PropertyFilterSpec = complex('PropertyFilterSpec', {
 export type PropertyFilterSpec = Value<typeof PropertyFilterSpec>;
 
 const DynamicProperty = complex('DynamicProperty', { name: one(string), val: one(any) });
-const LocalizedMethodFault = complex('LocalizedMethodFault', {
-  fault: one(any),
-  localizedMessage: optional(string),
-});
 const MissingProperty = complex('MissingProperty', { path: one(string), fault: one(LocalizedMethodFault) });
 
 /** Properties of one object. */

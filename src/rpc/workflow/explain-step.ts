@@ -1,6 +1,6 @@
 /** What a step waits for, from its records and what the node knows of the cluster. Pure. */
 import { msToDate } from '../../base/duration.js';
-import { isUndo, undoneOf, type StepId } from '../../base/ids.js';
+import type { StepId } from '../../base/ids.js';
 import type { HoldRecord, LimitRecord } from '../../gen/store/steplock/store/v1/cluster.js';
 import type { QueueItem } from '../../gen/store/steplock/store/v1/step.js';
 import { StepState } from '../../gen/wire/steplock/v1/workflow.js';
@@ -221,8 +221,9 @@ function ofIncident(view: WorkflowView, id: StepId): Wait | undefined {
     since: msToDate(found.openTimeMs),
     commands: [
       `steplock incident get ${found.incidentId}`,
-      `steplock step retry ${shortName(view, isUndo(id) ? id : undoneOf(id))}${quoted('why')}`,
-      `steplock step skip ${shortName(view, id)}${quoted('why')}`,
+      // Which step or undo that concerns, the owner knows.
+      `steplock incident resolve ${found.incidentId} --as retry${quoted('why')}`,
+      `steplock incident resolve ${found.incidentId} --as skip${quoted('why')}`,
     ],
   });
 }
